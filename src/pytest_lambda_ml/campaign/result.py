@@ -1,0 +1,53 @@
+"""What a cell came to: its outcomes, figures, cost and provenance, as plain frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_lambda_ml.measure.pricing import Cost
+    from pytest_lambda_ml.model import Configuration, Invocation, Outcomes, Provenance
+
+__all__ = ["CellFigures", "CellResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFigures:
+    """Figures of one cell. ``None`` means: no such invocation, so no such figure.
+
+    Durations, billed means and headline costs are those of the warm invocations (all that
+    succeeded in an environment used before); totals are of everything the cell caused.
+    """
+
+    warm_count: int
+    cold_starts: int
+    environments: int
+    duration_ms_p50: float | None
+    duration_ms_p95: float | None
+    duration_ms_mean: float | None
+    billed_ms_mean: float | None
+    billed_ms_total: float | None
+    init_ms_p50: float | None
+    initialization_ms_p50: float | None
+    processing_ms_p50: float | None
+    max_memory_mb: int | None
+    gb_seconds_per_1k_items: float | None
+    cost_usd_per_million: float | None
+    cost_usd_per_1k_items: float | None
+    cost_total: Cost
+    makespan_s: float
+    effective_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """One measured cell: what `lambda_benchmark` returns."""
+
+    run_id: str
+    configuration: Configuration
+    outcomes: Outcomes
+    invocations: tuple[Invocation, ...]
+    figures: CellFigures
+    provenance: Provenance
+    partial: bool = False
