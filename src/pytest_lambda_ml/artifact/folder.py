@@ -1,0 +1,132 @@
+"""Handler folders: where they are found, what they hold, and what handler.toml says of them."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lambda_ml.artifact.carried import carried_handlers
+from pytest_lambda_ml.errors import HandlerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["HandlerFolder", "file_sha256", "find_handler"]
+
+REFERENCE = "reference"
+REQUIRED_FILES = ("handler.py", "requirements.txt")
+SETTINGS: dict[str, type] = {"dataset": str, "timeout_s": int, "weights": str, "extra": str}
+"""The keys of handler.toml and the type of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerFolder:
+    """One algorithm executed by one engine.
+
+    ``name`` is the algorithm's; ``path`` is the folder itself for the engine ``reference``, else
+    its sub-folder of the engine's name. ``dataset`` is the kind of data it takes. ``timeout_s`` is
+    the function timeout that it needs (``None``: the default does), ``weights`` says where a
+    model's weights come from (``None``: train.py says, or there is nothing to say), ``extra`` is
+    the optional dependency set of this project that has what requirements.txt asks for.
+    """
+
+    path: Path
+    name: str
+    engine: str = REFERENCE
+    dataset: str = "emotion"
+    timeout_s: int | None = None
+    weights: str | None = None
+    extra: str | None = None
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Every file of this engine as (POSIX name, path), sorted by name.
+
+        Left out: hidden files, byte code, and sub-folders that are engines of their own.
+        """
+        found = sorted(_walk(self.path), key=lambda path: path.relative_to(self.path).as_posix())
+        return ((path.relative_to(self.path).as_posix(), path) for path in found)
+
+    def content_sha256(self) -> str:
+        """One digest of the names and contents of all `files`, in hex."""
+        digest = hashlib.sha256()
+        for name, path in self.files():
+            digest.update(f"{name}\0{file_sha256(path)}\n".encode())
+        return digest.hexdigest()
+
+
+def find_handler(handler: str | Path, *, engine: str, search: Sequence[Path]) -> HandlerFolder:
+    """The folder that ``handler`` names, for ``engine``.
+
+    A relative path is tried under each folder of ``search`` in turn, then among the carried
+    handlers, where ``handlers/svm`` and ``svm`` mean the same. Raises `HandlerError` naming the
+    places tried, the engines that are there, or the key of handler.toml that is wrong.
+    """
+    places = _places(Path(handler).expanduser(), search)
+    root = next((place for place in places if (place / "handler.py").is_file()), None)
+    if root is None:
+        tried = "".join(f"\n  {place}" for place in places)
+        raise HandlerError(
+            f"no folder with a handler.py for handler {str(handler)!r}; tried{tried}"
+        )
+    path = root if engine == REFERENCE else root / engine
+    if not (path / "handler.py").is_file():
+        raise HandlerError(
+            f"handler {str(handler)!r} has no engine {engine!r}: {path} has no handler.py; "
+            f"its engines are {', '.join(_engines(root))}"
+        )
+    missing = [name for name in REQUIRED_FILES if not (path / name).is_file()]
+    if missing:
+        raise HandlerError(
+            f"{path} has no {', '.join(missing)}; every handler folder has "
+            f"{', '.join(REQUIRED_FILES)} (requirements.txt may be empty)"
+        )
+    settings = _settings(root) | (_settings(path) if path != root else {})
+    return HandlerFolder(path=path, name=root.name, engine=engine, **settings)
+
+
+def file_sha256(path: Path) -> str:
+    """The digest of a file's content in hex, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _places(handler: Path, search: Sequence[Path]) -> list[Path]:
+    if handler.is_absolute():
+        return [handler]
+    carried = handler.relative_to("handlers") if handler.parts[:1] == ("handlers",) else handler
+    candidates = [*(folder / handler for folder in search), carried_handlers() / carried]
+    return list(dict.fromkeys(place.resolve() for place in candidates))
+
+
+def _engines(root: Path) -> list[str]:
+    return [REFERENCE, *sorted(path.parent.name for path in root.glob("*/handler.py"))]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name == "__pycache__":
+            continue
+        if path.is_file():
+            yield path
+        elif not (path / "handler.py").is_file():
+            yield from _walk(path)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """What handler.toml says, checked; nothing when there is none."""
+    path = folder / "handler.toml"
+    if not path.is_file():
+        return {}
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HandlerError(f"{path} is not valid TOML: {error}") from None
+    for key, value in settings.items():
+        if key not in SETTINGS:
+            raise HandlerError(f"{path}: unknown key {key!r}; known are {', '.join(SETTINGS)}")
+        if type(value) is not SETTINGS[key]:
+            raise HandlerError(f"{path}: {key} must be of type {SETTINGS[key].__name__}: {value!r}")
+    return settings
