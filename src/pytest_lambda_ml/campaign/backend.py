@@ -1,0 +1,32 @@
+"""What a campaign runs against, as plain data: AWS, or the Lambda endpoint on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pytest_lambda_ml.aws.session import AwsClients
+
+__all__ = ["Backend"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One backend and what is known about its honesty.
+
+    ``region`` is where functions run and, locally, the region whose prices are applied.
+    ``cpu_enforced`` and ``memory_enforced`` name the mechanism (``"aws"`` on AWS) or are ``None``.
+    ``host_cores`` and ``capacity_vcpu`` (the vCPU that admission hands out at one time) are
+    ``None`` on AWS, where a function never shares its vCPU with another.
+    """
+
+    kind: Literal["aws", "local"]
+    clients: AwsClients
+    region: str
+    cpu_enforced: str | None
+    memory_enforced: str | None
+    host_cores: int | None = None
+    capacity_vcpu: float | None = None
+    cpu_model: str | None = None
+    dependencies: Literal["host", "package"] = "package"

@@ -1,0 +1,33 @@
+"""Where a run is kept: ``<run root>/runs/<UTC time>-<run id>/``."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+__all__ = ["RunFolder", "create_run_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run's id and the folder that holds its journal, ledger and ``run.json``."""
+
+    run_id: str
+    path: Path
+
+
+def create_run_folder(run_root: Path, now: datetime) -> RunFolder:
+    """Create the folder of a new run under ``run_root / "runs"``.
+
+    ``now`` is an aware UTC time: names sort by it. The run id is eight hexadecimal digits, fit for
+    the names of AWS resources.
+    """
+    run_id = secrets.token_hex(4)
+    path = run_root / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
+    path.mkdir(parents=True)
+    return RunFolder(run_id, path)
