@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_lambda_ml.measure.log_json import decode, integer, mapping, non_negative, text, word
+from pytest_lambda_ml.measure.log_prefix import without_prefix
 from pytest_lambda_ml.model import InitReport, Report
 
 if TYPE_CHECKING:
@@ -45,22 +46,6 @@ _CANONICAL = re.compile(
     r"(?:XRAY TraceId: ([^\s:]+)(?:\tSegmentId: [^\s:]+)?(?:\tSampled: [^\s:]+)?\t?\n?)?"
 )
 """The form in which nearly all lines come, matched whole for speed; all else is read by label."""
-
-_TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
-_PREFIX = re.compile(
-    rf"""
-    \s*+ (?: (?:
-        [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} (?: [T ] {_TIME} )?          # 2026-01-31T12:02:08.123
-            (?: [ ]? (?: Z | UTC | \(? [+-][0-9]{{2}}:?[0-9]{{2}} \)? ) )?       # Z, +00:00
-        | {_TIME}                                                     # 12:02:08
-        | [0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/ [^\s\[\]]* \[[^\s\[\]]*\] \w*        # log stream
-        | /aws/lambda/\S+                                             # log group
-        | EVENTS | [0-9]{{10,60}}                                     # --output text: ids, epoch ms
-    ) \s++ )*+
-    """,
-    re.VERBOSE,
-)
-_ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 _LABEL = r"[A-Z][A-Za-z]{0,23}(?: [A-Za-z]{1,24}){0,3}"
 _FIELD = re.compile(
@@ -142,7 +127,7 @@ def parse_report(message: str) -> Report | None:
         return _report_of_record(record)
     if "REPORT" not in message:
         return None
-    message = _without_prefix(message)
+    message = without_prefix(message)
     start = _REPORT_START.match(message)
     if start is None:
         return None
@@ -262,17 +247,10 @@ def _canonical(
     ).finished()
 
 
-def _without_prefix(message: str) -> str:
-    if "\x1b" in message:
-        message = _ANSI_COLOUR.sub("", message)
-    prefix = _PREFIX.match(message)
-    return message[prefix.end() :] if prefix else message
-
-
 def _init_fields(message: str) -> dict[str, str] | None:
     if "INIT_REPORT" not in message:
         return None
-    message = _without_prefix(message)
+    message = without_prefix(message)
     start = _INIT_REPORT_START.match(message)
     return _fields(message[start.end() :], _INIT_REPORT_LABELS) if start else None
 
@@ -292,7 +270,7 @@ def _fields(body: str, labels: frozenset[str]) -> dict[str, str] | None:
         if not field or field[1] not in labels:
             break
         own.append(line)
-    if any(_REPORT_START.match(_without_prefix(line)) for line in others[len(own) - 1 :]):
+    if any(_REPORT_START.match(without_prefix(line)) for line in others[len(own) - 1 :]):
         return None
     found: dict[str, str] = {}
     for label, value in _FIELD.findall("\n".join(own)):
@@ -313,7 +291,7 @@ def _megabytes(value: str | None) -> int | None:
 
 def _json_record(message: str, event_type: str) -> Mapping[str, Any] | None:
     """The ``record`` of a JSON event of that type, also of one that is quoted as a JSON string."""
-    event = decode(message if message[0] == "{" else _without_prefix(message))
+    event = decode(message if message[0] == "{" else without_prefix(message))
     if isinstance(event, str):
         event = decode(event)
     if not isinstance(event, dict) or event.get("type") != event_type:
