@@ -1,0 +1,273 @@
+"""moto's Lambda with a data plane: the control plane is moto's, functions run for real.
+
+moto looks `lambda_backends` and `LambdaFunction` up in its module on every call, so putting ours
+in their place is all it takes. What moto's Lambda lacks and clients rely on is added here:
+LoggingConfig, event invoke configurations that can be changed, asynchronous and synchronous
+invocation with throttling, and SNS deliveries that carry their envelope.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import moto.awslambda.models as moto_lambda
+from moto.awslambda.exceptions import LambdaClientError
+from moto.core.base_backend import BackendDict
+
+from pytest_lambda_ml.local import sns_envelope
+from pytest_lambda_ml.local.function_spec import FunctionSpec
+from pytest_lambda_ml.local.scheduler import FunctionLimits, ThrottledError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_lambda_ml.local.code_store import CodeStore
+    from pytest_lambda_ml.local.data_plane import DataPlane
+
+__all__ = ["install"]
+
+_ASYNCHRONOUS_PAYLOAD_BYTES = 1024 * 1024
+_LOG_TAIL_BYTES = 4096
+
+
+class _TooManyRequestsError(LambdaClientError):
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+class _PayloadTooLargeError(LambdaClientError):
+    code = 413
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            "RequestEntityTooLargeException",
+            f"{size} byte payload is too large for the Event invocation type "
+            f"(limit {_ASYNCHRONOUS_PAYLOAD_BYTES} bytes)",
+        )
+
+
+class LocalFunction(moto_lambda.LambdaFunction):
+    """A function that remembers its LoggingConfig."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        spec = keywords.get("spec") or next(item for item in arguments if isinstance(item, dict))
+        self._default_log_group = f"/aws/lambda/{self.function_name}"
+        self._configure_logging(spec.get("LoggingConfig") or {})
+
+    def _configure_logging(self, config: dict[str, Any]) -> None:
+        self.logging_config = {
+            "LogFormat": "Text",
+            "LogGroup": self._default_log_group,
+            **config,
+        }
+        self.logs_group_name: str = self.logging_config["LogGroup"]
+
+    def get_configuration(self, on_create: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # moto's signature
+        """The configuration as the API returns it."""
+        configuration: dict[str, Any] = super().get_configuration(on_create)
+        return {**configuration, "LoggingConfig": self.logging_config}
+
+    def update_configuration(self, config_updates: dict[str, Any]) -> dict[str, Any]:
+        """Change what is named."""
+        if "LoggingConfig" in config_updates:
+            self._configure_logging(config_updates["LoggingConfig"])
+        if "EphemeralStorage" in config_updates:
+            self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
+        super().update_configuration(config_updates)
+        return self.get_configuration()
+
+    @property
+    def event_invoke(self) -> dict[str, Any]:
+        """The asynchronous invocation settings; empty when none were put."""
+        return self.event_invoke_config[0].config if self.event_invoke_config else {}
+
+
+class LocalLambdaBackend(moto_lambda.LambdaBackend):
+    """moto's backend for an account and region; its functions run in the data plane."""
+
+    # moto derives a backend's URL tables from the module of its class.
+    __module__ = moto_lambda.__name__
+
+    plane: DataPlane
+    code: CodeStore
+    endpoint_url: str | None = None
+
+    # -- control plane -------------------------------------------------------------------------
+
+    def create_function(self, spec: dict[str, Any]) -> Any:
+        """Create a function; its code is unpacked at once, so that no cold start pays for it."""
+        function = super().create_function(spec)
+        self._put(function)
+        return function
+
+    def update_function_code(self, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
+        """Change the code; environments made for the old one are retired."""
+        answer = super().update_function_code(function_name, qualifier, body)
+        self._put(self.get_function(function_name))
+        return answer
+
+    def update_function_configuration(
+        self, function_name: str, qualifier: str, body: dict[str, Any]
+    ) -> Any:
+        """Change the configuration; environments made for the old one are retired."""
+        answer = super().update_function_configuration(function_name, qualifier, body)
+        self._put(self.get_function(function_name))
+        return answer
+
+    def put_function_concurrency(self, function_name: str, reserved_concurrency: str) -> Any:
+        """Reserve concurrency: it limits the function at once."""
+        answer = super().put_function_concurrency(function_name, reserved_concurrency)
+        self._put(self.get_function(function_name))
+        return answer
+
+    def delete_function_concurrency(self, function_name: str) -> Any:
+        """Lift the reservation."""
+        answer = super().delete_function_concurrency(function_name)
+        self._put(self.get_function(function_name))
+        return answer
+
+    def put_function_event_invoke_config(
+        self, function_name: str, config: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Replace the settings: what is not named goes back to its default, as on AWS."""
+        function = self.get_function(function_name)
+        function.event_invoke_config = []
+        answer: dict[str, Any] = super().put_function_event_invoke_config(function_name, config)
+        self._put(function)
+        return answer
+
+    def update_function_event_invoke_config(
+        self, function_name: str, config: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Change only the settings that are named."""
+        function = self.get_function(function_name)
+        return self.put_function_event_invoke_config(
+            function_name, {**function.event_invoke, **config}
+        )
+
+    def delete_function_event_invoke_config(self, function_name: str) -> None:
+        """Back to the defaults."""
+        super().delete_function_event_invoke_config(function_name)
+        self._put(self.get_function(function_name))
+
+    def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
+        """Delete a function; its queue and its environments go with it."""
+        function = self.get_function(function_name, qualifier)
+        super().delete_function(function_name, qualifier)
+        self.plane.remove_function(function.function_arn)
+
+    def reset(self) -> None:
+        """Forget everything (POST /moto-api/reset)."""
+        for function in self.list_functions():
+            self.plane.remove_function(function.function_arn)
+        super().reset()
+
+    # -- invocation ----------------------------------------------------------------------------
+
+    def invoke(
+        self,
+        function_name: str,
+        qualifier: str | None,
+        body: str | bytes | None,
+        headers: Any,
+        response_headers: dict[str, Any],
+    ) -> bytes:
+        """RequestResponse waits for the answer, Event queues, DryRun does nothing."""
+        function = self.get_function(function_name, qualifier)
+        payload = (body.encode() if isinstance(body, str) else body) or b"{}"
+        kind = headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        if kind == "DryRun":
+            return b""
+        self._put(function)
+        if kind == "Event":
+            if len(payload) > _ASYNCHRONOUS_PAYLOAD_BYTES:
+                raise _PayloadTooLargeError(len(payload))
+            request_id = self.plane.enqueue(function.function_arn, payload)
+            response_headers |= {"x-amzn-RequestId": request_id, "Content-Length": "0"}
+            return b""
+        try:
+            request_id, completion = self.plane.invoke(function.function_arn, payload)
+        except ThrottledError:
+            raise _TooManyRequestsError from None
+        tail = completion.log_tail.encode()[-_LOG_TAIL_BYTES:]
+        response_headers |= {
+            "x-amzn-RequestId": request_id,
+            "x-amz-executed-version": str(function.version),
+            "x-amz-log-result": base64.b64encode(tail).decode(),
+            "Content-Length": str(len(completion.body)),
+        }
+        if completion.error_type is not None:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return completion.body
+
+    def send_sns_message(
+        self,
+        function_name: str,
+        message: str,
+        subject: str | None = None,
+        qualifier: str | None = None,
+    ) -> None:
+        """Queue a delivery of SNS and return: SNS invokes asynchronously."""
+        function = self.get_function(function_name, qualifier)
+        event = sns_envelope.lambda_event(message, subject)
+        self._put(function)
+        self.plane.enqueue(function.function_arn, json.dumps(event).encode())
+
+    # -- how -----------------------------------------------------------------------------------
+
+    def _put(self, function: LocalFunction) -> None:
+        spec = self._spec(function)
+        invoke = function.event_invoke
+        reserved = function.reserved_concurrency
+        limits = FunctionLimits(
+            memory_mb=spec.memory_mb,
+            reserved_concurrency=None if reserved is None else int(reserved),
+            maximum_retry_attempts=invoke.get("MaximumRetryAttempts", 2),
+            maximum_event_age_s=float(invoke.get("MaximumEventAgeInSeconds", 21_600)),
+        )
+        on_failure = invoke.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        self.plane.put_function(spec, limits, on_failure or None)
+
+    def _spec(self, function: LocalFunction) -> FunctionSpec:
+        return FunctionSpec(
+            name=function.function_name,
+            arn=function.function_arn,
+            version=str(function.version),
+            account_id=self.account_id,
+            region=self.region_name,
+            handler=function.handler or "",
+            memory_mb=int(function.memory_size),
+            timeout_s=float(function.timeout),
+            log_group=function.logs_group_name,
+            task_root=self._task_root(function),
+            endpoint_url=self.endpoint_url,
+            variables=dict(function.environment_vars or {}),
+        )
+
+    def _task_root(self, function: LocalFunction) -> Path:
+        folder = self.code.unpack(function.code_sha_256, getattr(function, "code_bytes", b""))
+        # The archive is on disk now; a package of some hundred megabytes need not stay in memory.
+        function.code_bytes = b""
+        return folder
+
+
+def install(plane: DataPlane, code: CodeStore, endpoint_url: str) -> None:
+    """Put the data plane under moto's Lambda, in this process and for good."""
+    backend = type(
+        LocalLambdaBackend.__name__,
+        (LocalLambdaBackend,),
+        {
+            "__module__": moto_lambda.__name__,
+            "plane": plane,
+            "code": code,
+            "endpoint_url": endpoint_url,
+        },
+    )
+    moto_lambda.LambdaFunction = LocalFunction
+    moto_lambda.lambda_backends = BackendDict(backend, "lambda")
+    sns_envelope.install()

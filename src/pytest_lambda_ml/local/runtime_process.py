@@ -1,0 +1,67 @@
+"""The command and the environment of a runtime process: AWS's runtime client in this interpreter.
+
+The environment is made from nothing: no variable of the user's, so no credential either, reaches
+a handler. Its AWS calls go to the local endpoint with dummy credentials.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_lambda_ml.local.function_spec import FunctionSpec
+
+__all__ = ["runtime_command", "runtime_environment"]
+
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_setpriv = shutil.which("setpriv")
+
+
+def runtime_command(handler: str) -> list[str]:
+    """The runtime client for a handler (``module.function``).
+
+    Where util-linux' setpriv is there, the kernel kills the process when this one dies; an idle
+    process ends by itself then, since its connection breaks.
+    """
+    die_with_parent = [_setpriv, "--pdeathsig", "KILL"] if _setpriv else []
+    return [*die_with_parent, sys.executable, "-m", "awslambdaric", handler]
+
+
+def runtime_environment(
+    spec: FunctionSpec, runtime_api: str, stream: str, temporary_folder: Path
+) -> dict[str, str]:
+    """The variables that Lambda defines, and the function's own.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    return {
+        "PATH": _SYSTEM_PATH,
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "TMPDIR": str(temporary_folder),
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "_HANDLER": spec.handler,
+        "LAMBDA_TASK_ROOT": str(spec.task_root),
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}",
+        "AWS_REGION": spec.region,
+        "AWS_DEFAULT_REGION": spec.region,
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        **({"AWS_ENDPOINT_URL": spec.endpoint_url} if spec.endpoint_url else {}),
+        "PYTHONPATH": str(spec.task_root),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        **spec.variables,
+    }

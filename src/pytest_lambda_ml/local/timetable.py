@@ -1,0 +1,71 @@
+"""One thread that makes calls at their time: deadlines of invocations, retries, ages of events."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Appointment", "Timetable"]
+
+
+@dataclass(order=True, slots=True)
+class Appointment:
+    """A call to be made at a time of `time.perf_counter`, unless it is cancelled."""
+
+    at: float
+    number: int
+    action: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        """Do not make the call."""
+        self.cancelled = True
+
+
+class Timetable:
+    """Appointments in order of time. Actions run on the timetable's thread and must be short."""
+
+    def __init__(self) -> None:
+        self._heap: list[Appointment] = []
+        self._numbers = count()
+        self._changed = threading.Condition()
+        self._closed = False
+        threading.Thread(target=self._run, name="timetable", daemon=True).start()
+
+    def call_at(self, at: float, action: Callable[[], None]) -> Appointment:
+        """Make this call at that time."""
+        appointment = Appointment(at, next(self._numbers), action)
+        with self._changed:
+            earliest = not self._heap or at < self._heap[0].at
+            heapq.heappush(self._heap, appointment)
+            if earliest:
+                self._changed.notify()
+        return appointment
+
+    def close(self) -> None:
+        """Make no calls any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while (appointment := self._next()) is not None:
+            appointment.action()
+
+    def _next(self) -> Appointment | None:
+        with self._changed:
+            while not self._closed:
+                while self._heap and self._heap[0].cancelled:
+                    heapq.heappop(self._heap)
+                now = time.perf_counter()
+                if self._heap and self._heap[0].at <= now:
+                    return heapq.heappop(self._heap)
+                self._changed.wait(self._heap[0].at - now if self._heap else None)
+        return None
