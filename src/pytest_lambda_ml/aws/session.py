@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from functools import cached_property, partial
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from pytest_lambda_ml.aws.translation import backend_errors
+
 __all__ = ["AwsClients"]
+
+USER_AGENT = "pytest-lambda-ml"
+MAX_ATTEMPTS = 8
+"""Enough for the control plane's throttling (about 15 requests a second for a whole account)."""
+MAX_ATTEMPTS_ENDPOINT = 2
+"""An endpoint given by URL does not throttle; when it is gone, that is said at once."""
+CONNECTIONS = 20
+"""S3 uploads take ten at a time; every other client is used by one thread."""
+DUMMY_KEY = "local"
+
+# Each entry: (configuration name, environment variables, default, converter), as botocore has it.
+_NO_USER_CONFIGURATION = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 class AwsClients:
@@ -10,7 +36,7 @@ class AwsClients:
 
     ``endpoint_url`` points every service at one endpoint. With ``dummy_credentials`` no profile,
     environment variable or metadata service is asked for credentials. ``profile`` names a profile
-    of the user's AWS configuration.
+    of the user's AWS configuration. Raises `BackendError` when the profile does not exist.
     """
 
     def __init__(
@@ -22,3 +48,54 @@ class AwsClients:
         dummy_credentials: bool = False,
     ) -> None:
         self.region = region
+        self.endpoint_url = endpoint_url
+        with backend_errors("AWS session"):
+            session = _session(region, profile, dummy_credentials=dummy_credentials)
+            config = _config(endpoint_url)
+
+            client = partial(session.client, endpoint_url=endpoint_url, config=config)
+
+            self.lambda_ = client("lambda")
+            self.sns = client("sns")
+            self.sqs = client("sqs")
+            self.logs = client("logs")
+            self.s3 = client("s3")
+            self.iam = client("iam")
+            self.sts = client("sts")
+
+    @cached_property
+    def identity(self) -> tuple[str, str]:
+        """The partition (``"aws"``, ``"aws-cn"``, …) and the account of the credentials."""
+        with backend_errors("who the credentials belong to (sts:GetCallerIdentity)"):
+            answer = self.sts.get_caller_identity()
+        return answer["Arn"].split(":")[1], answer["Account"]
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this region and account, known before it exists."""
+        partition, account = self.identity
+        return f"arn:{partition}:{service}:{self.region}:{account}:{resource}"
+
+
+# boto3's clients get their methods at run time: neither they nor their maker have a useful type.
+def _session(region: str, profile: str | None, *, dummy_credentials: bool) -> Any:
+    if not dummy_credentials:
+        return boto3.Session(region_name=region, profile_name=profile)
+    core = botocore.session.Session(session_vars=_NO_USER_CONFIGURATION)
+    core.set_credentials(DUMMY_KEY, DUMMY_KEY)
+    return boto3.Session(region_name=region, botocore_session=core)
+
+
+def _config(endpoint_url: str | None) -> Config:
+    common: dict[str, Any] = {
+        "user_agent_extra": USER_AGENT,
+        "max_pool_connections": CONNECTIONS,
+        "connect_timeout": 10,
+    }
+    if endpoint_url is None:
+        return Config(retries={"mode": "adaptive", "total_max_attempts": MAX_ATTEMPTS}, **common)
+    return Config(
+        retries={"mode": "adaptive", "total_max_attempts": MAX_ATTEMPTS_ENDPOINT},
+        s3={"addressing_style": "path"},  # bucket.127.0.0.1 is no host name
+        proxies={},  # a proxy of the user's does not know this machine's loopback
+        **common,
+    )

@@ -18,6 +18,7 @@ class CellFigures:
 
     Durations, billed means and headline costs are those of the warm invocations (all that
     succeeded in an environment used before); totals are of everything the cell caused.
+    ``makespan_s`` runs from the first to the last line that the cell's environments logged.
     """
 
     warm_count: int
@@ -36,7 +37,7 @@ class CellFigures:
     cost_usd_per_million: float | None
     cost_usd_per_1k_items: float | None
     cost_total: Cost
-    makespan_s: float
+    makespan_s: float | None
     effective_concurrency: int | None
 
 

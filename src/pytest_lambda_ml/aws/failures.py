@@ -1,0 +1,50 @@
+"""Receive the records of the on-failure queue: the evidence for what never logged a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_lambda_ml.aws.translation import backend_errors
+from pytest_lambda_ml.measure.record import parse_failure_record
+
+if TYPE_CHECKING:
+    from pytest_lambda_ml.aws.session import AwsClients
+    from pytest_lambda_ml.model import FailureRecord
+
+__all__ = ["FailureReceiver"]
+
+MAX_MESSAGES = 10
+"""Messages that one ReceiveMessage call gives at most (Amazon SQS API)."""
+
+
+class FailureReceiver:
+    """Takes records off the session's on-failure queue."""
+
+    def __init__(self, clients: AwsClients, queue_url: str) -> None:
+        self._sqs = clients.sqs
+        self._queue_url = queue_url
+
+    def poll(self) -> list[FailureRecord]:
+        """The records that are there now; each is deleted once read. Raises `BackendError`."""
+        records: list[FailureRecord] = []
+        while True:
+            with backend_errors(f"receiving from {self._queue_url}"):
+                answer = self._sqs.receive_message(
+                    QueueUrl=self._queue_url, MaxNumberOfMessages=MAX_MESSAGES, WaitTimeSeconds=0
+                )
+                messages = answer.get("Messages", [])
+                if not messages:
+                    return records
+                self._delete(messages)
+            parsed = (parse_failure_record(message["Body"]) for message in messages)
+            records.extend(record for record in parsed if record is not None)
+
+    def _delete(self, messages: list[dict[str, Any]]) -> None:
+        """A deletion that fails brings the record again, which changes nothing."""
+        self._sqs.delete_message_batch(
+            QueueUrl=self._queue_url,
+            Entries=[
+                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                for index, message in enumerate(messages)
+            ],
+        )

@@ -1,0 +1,108 @@
+"""The ledger: what a run creates, written down before it is created.
+
+One JSON object a line. ``{"event": "run", …}`` says where the run took place;
+``{"event": "create", "kind", "id", "owner"}`` announces a resource, ``{"event": "deleted", "kind",
+"id"}`` takes it off again. Whoever reads the file after a crash knows what may still be there: an
+announced resource may not exist, but no resource exists unannounced.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Kind", "Ledger", "Resource", "read_ledger"]
+
+
+class Kind(StrEnum):
+    """The kinds of resources that a run creates."""
+
+    ROLE = "role"
+    BUCKET = "bucket"
+    QUEUE = "queue"
+    LOG_GROUP = "log_group"
+    FUNCTION = "function"
+    TOPIC = "topic"
+    SUBSCRIPTION = "subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource: a name, or an ARN for topics. A subscription goes by its topic's ARN.
+
+    ``owner`` is the function that it belongs to, ``None`` for what the session shares.
+    """
+
+    kind: Kind
+    id: str
+    owner: str | None = None
+
+
+class Ledger:
+    """The ledger of one run, appended to line by line."""
+
+    def __init__(self, path: Path, *, run_id: str, region: str, endpoint_url: str | None) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        self._run = {"run_id": run_id, "region": region, "endpoint_url": endpoint_url}
+        self._open: dict[tuple[Kind, str], Resource] = {}
+
+    def announce(self, resource: Resource) -> None:
+        """Write down a resource that is about to be created."""
+        self._open[resource.kind, resource.id] = resource
+        self._write(
+            {
+                "event": "create",
+                "kind": resource.kind,
+                "id": resource.id,
+                "owner": resource.owner,
+            }
+        )
+
+    def deleted(self, resource: Resource) -> None:
+        """Write down that a resource is gone."""
+        if self._open.pop((resource.kind, resource.id), None) is not None:
+            self._write({"event": "deleted", "kind": resource.kind, "id": resource.id})
+
+    def open_resources(self) -> tuple[Resource, ...]:
+        """What was announced and not deleted, in the order of its creation."""
+        return tuple(self._open.values())
+
+    def close(self) -> None:
+        """Close the file; another entry opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _write(self, entry: dict[str, str | None]) -> None:
+        if self._file is None:
+            first = not self._path.exists()
+            self._file = self._path.open("a", encoding="utf-8", buffering=1)
+            if first:
+                self._file.write(json.dumps({"event": "run", **self._run}) + "\n")
+        self._file.write(json.dumps(entry) + "\n")
+
+
+def read_ledger(path: Path) -> tuple[Resource, ...]:
+    """What may still be there according to a ledger file; a torn last line is passed over."""
+    left: dict[tuple[Kind, str], Resource] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+            event = entry["event"]
+            if event == "run":
+                continue
+            kind = Kind(entry["kind"])
+            key = (kind, entry["id"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if event == "create":
+            left[key] = Resource(kind, entry["id"], entry.get("owner"))
+        else:
+            left.pop(key, None)
+    return tuple(left.values())

@@ -1,0 +1,339 @@
+"""From log events and failure records to one outcome for every published message. Pure.
+
+A message is followed by its sample id, which is unique in a run. The wrapper's records (and, for
+what never logged, the on-failure record) say which request carried which sample; REPORT lines know
+only the request. Evidence may come in any order, twice, or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.campaign.evidence import (
+    NEVER_RAN,
+    Attempt,
+    EndLine,
+    Fact,
+    attempts,
+    failure_outcome,
+    read_event,
+)
+from pytest_lambda_ml.model import (
+    FailureRecord,
+    InitReport,
+    Invocation,
+    InvocationRecord,
+    Outcome,
+    PublishedMessage,
+    Report,
+    StartRecord,
+    StartType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_lambda_ml.model import LogEvent
+
+__all__ = ["Correlator", "correlate"]
+
+MS_PER_S = 1000
+
+EVENT_OVERHEAD_BYTES = 26
+"""Added to each event's text when ingested bytes are counted (CloudWatch Logs, PutLogEvents)."""
+
+
+def correlate(
+    run_id: str,
+    published: Iterable[PublishedMessage],
+    events: Iterable[LogEvent],
+    failures: Iterable[FailureRecord] = (),
+) -> tuple[Invocation, ...]:
+    """The invocations of all published messages, in their order; see `Correlator`."""
+    correlator = Correlator(run_id)
+    correlator.add_published(published)
+    correlator.add_events(events)
+    correlator.add_failures(failures)
+    return correlator.finish()
+
+
+@dataclass(slots=True)
+class _Sample:
+    requests: set[str] = field(default_factory=set)
+    failures: dict[str, FailureRecord] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A log stream, which is an execution environment: its span, and what reset it when."""
+
+    first_ms: int
+    last_ms: int
+    events: dict[str, int] = field(default_factory=dict)
+    resets: dict[str, int] = field(default_factory=dict)
+    init_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of all events, each with CloudWatch's overhead."""
+        return sum(self.events.values()) + EVENT_OVERHEAD_BYTES * len(self.events)
+
+    def reset_before(self, report: Fact) -> bool:
+        """Whether an initialisation was cut off or a process died before this report."""
+        return any(
+            at <= report.timestamp_ms
+            for event_id, at in self.resets.items()
+            if event_id != report.event_id
+        )
+
+
+class Correlator:
+    """Takes evidence as it comes; each addition costs in proportion to what is added.
+
+    ``settled`` messages have an outcome that the deadline will not change (though a duplicate that
+    succeeds later still counts). `finish` gives every message one outcome: what is unsettled then
+    is ``missing``, unless an on-failure record says more.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._published: dict[str, PublishedMessage] = {}
+        self._samples: dict[str, _Sample] = {}
+        self._sample_of: dict[str, str] = {}
+        self._facts: dict[str, dict[tuple[str, str], Fact]] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._settled: set[str] = set()
+        self._running: set[str] = set()
+        self._fresh: list[str] = []
+        self.evidence = 0
+        """Grows with everything heard of this run: a change restarts the deadline."""
+        self.longest_s: float | None = None
+        """The longest invocation of a settled message, initialisation included."""
+        self.throttling = False
+        """Whether an event was dropped because it could not run."""
+
+    @property
+    def published(self) -> int:
+        """Messages that SNS accepted."""
+        return len(self._published)
+
+    @property
+    def settled(self) -> int:
+        """Published messages whose outcome is known."""
+        return len(self._settled)
+
+    @property
+    def outstanding(self) -> int:
+        """Published messages whose outcome is not known."""
+        return self.published - self.settled
+
+    @property
+    def running(self) -> bool:
+        """Whether an outstanding message is known to have started and not to have ended."""
+        return bool(self._running)
+
+    def add_published(self, messages: Iterable[PublishedMessage]) -> None:
+        """Messages that SNS accepted; a second acceptance of a sample changes nothing."""
+        for message in messages:
+            self._published.setdefault(message.sample_id, message)
+            self._update(message.sample_id)
+
+    def add_events(self, events: Iterable[LogEvent]) -> None:
+        """Log events, those of other cells and runs among them."""
+        touched: set[str] = set()
+        for event in events:
+            stream = self._stream(event)
+            fact = read_event(event)
+            if fact is None:
+                continue
+            self._note_reset(stream, fact)
+            request_id = self._file(fact)
+            if request_id is not None and request_id in self._sample_of:
+                touched.add(self._sample_of[request_id])
+        for sample_id in touched:
+            self._update(sample_id)
+
+    def add_failures(self, records: Iterable[FailureRecord]) -> None:
+        """Records of the on-failure queue, those of other cells among them."""
+        for record in records:
+            if record.run_id != self._run_id or record.sample_id is None:
+                continue
+            self._assign(record.request_id, record.sample_id)
+            self._samples[record.sample_id].failures[record.request_id] = record
+            self._update(record.sample_id)
+
+    def take_settled(self) -> tuple[Invocation, ...]:
+        """The invocations settled since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return tuple(self._invocation(sample_id) for sample_id in fresh)
+
+    def finish(self) -> tuple[Invocation, ...]:
+        """Every published message with its one outcome, in the order of publishing."""
+        return tuple(self._invocation(sample_id) for sample_id in self._published)
+
+    @property
+    def makespan_s(self) -> float | None:
+        """From the first to the last event of the environments at work, by the functions' clock.
+
+        ``None`` when nothing was logged.
+        """
+        streams = self._streams_at_work()
+        if not streams:
+            return None
+        first = min(stream.first_ms for stream in streams)
+        return (max(stream.last_ms for stream in streams) - first) / MS_PER_S
+
+    @property
+    def log_bytes(self) -> int:
+        """What CloudWatch Logs ingested from the environments at work."""
+        return sum(stream.size_bytes for stream in self._streams_at_work())
+
+    def _streams_at_work(self) -> list[_Stream]:
+        names = {
+            fact.log_stream
+            for sample_id in self._published
+            for request_id in self._sample(sample_id).requests
+            for fact in self._facts.get(request_id, {}).values()
+        }
+        return [self._streams[name] for name in names]
+
+    def _stream(self, event: LogEvent) -> _Stream:
+        at = event.timestamp_ms
+        stream = self._streams.setdefault(event.log_stream, _Stream(at, at))
+        stream.first_ms, stream.last_ms = min(stream.first_ms, at), max(stream.last_ms, at)
+        stream.events[event.event_id] = len(event.message.encode())
+        return stream
+
+    def _note_reset(self, stream: _Stream, fact: Fact) -> None:
+        """Remember what makes the next invocation of an environment initialise again."""
+        value = fact.value
+        if isinstance(value, InitReport):
+            stream.init_ms[fact.event_id] = value.init_duration_ms
+            reset = value.phase == "invoke" or value.status not in {None, "success"}
+        elif isinstance(value, Report):
+            reset = value.status not in {None, "success"}
+        else:
+            reset = isinstance(value, EndLine)
+        if reset:
+            stream.resets[fact.event_id] = fact.timestamp_ms
+
+    def _file(self, fact: Fact) -> str | None:
+        """Put a fact with its request; returns the request's id, None for what is not ours."""
+        value, request_id = fact.value, fact.request_id
+        if request_id is None:
+            return None
+        if isinstance(value, StartRecord | InvocationRecord):
+            if value.run_id != self._run_id:
+                return None
+            self._assign(request_id, value.sample_id)
+        self._facts.setdefault(request_id, {})[fact.log_stream, fact.event_id] = fact
+        return request_id
+
+    def _assign(self, request_id: str, sample_id: str) -> None:
+        self._sample_of[request_id] = sample_id
+        self._sample(sample_id).requests.add(request_id)
+
+    def _sample(self, sample_id: str) -> _Sample:
+        return self._samples.setdefault(sample_id, _Sample())
+
+    def _update(self, sample_id: str) -> None:
+        """Judge one message again after something new about it."""
+        if sample_id not in self._published:
+            return
+        sample = self._sample(sample_id)
+        self.evidence += 1
+        found = self._attempts(sample)
+        self.throttling |= any(item.condition in NEVER_RAN for item in sample.failures.values())
+        _, outcome = self._judge(sample, found)
+        if outcome is not None and sample_id not in self._settled:
+            self._settled.add(sample_id)
+            self._fresh.append(sample_id)
+        if outcome is not None:
+            self._measure(found)
+        running = outcome is None and not sample.failures and any(item.running for item in found)
+        (self._running.add if running else self._running.discard)(sample_id)
+
+    def _measure(self, found: list[Attempt]) -> None:
+        for attempt in found:
+            report = attempt.report
+            if report is None:
+                continue
+            parts = (report.duration_ms, report.init_duration_ms, report.restore_duration_ms)
+            total_ms = sum(part for part in parts if part is not None)
+            total_ms += sum(self._streams[attempt.log_stream].init_ms.values())
+            self.longest_s = max(self.longest_s or 0.0, total_ms / MS_PER_S)
+
+    def _attempts(self, sample: _Sample) -> list[Attempt]:
+        return attempts(
+            fact
+            for request_id in sample.requests
+            for fact in self._facts.get(request_id, {}).values()
+        )
+
+    def _judge(
+        self, sample: _Sample, found: list[Attempt]
+    ) -> tuple[Attempt | None, Outcome | None]:
+        """The attempt that counts and what it shows: the first success, else the first failure."""
+        judged = [
+            (attempt, outcome)
+            for attempt in found
+            if (outcome := attempt.outcome(sample.failures.get(attempt.request_id))) is not None
+        ]
+        for attempt, outcome in judged:
+            if outcome is Outcome.SUCCEEDED:
+                return attempt, outcome
+        if judged:
+            return judged[0]
+        dropped = any(record.condition in NEVER_RAN for record in sample.failures.values())
+        if dropped and not any(attempt.start for attempt in found):
+            return None, Outcome.THROTTLED
+        return (found[0] if found else None), None
+
+    def _invocation(self, sample_id: str) -> Invocation:
+        sample = self._sample(sample_id)
+        found = self._attempts(sample)
+        attempt, outcome = self._judge(sample, found)
+        failure = _failure(sample, attempt)
+        if outcome is None:
+            outcome = failure_outcome(failure) if failure else Outcome.MISSING
+        others = tuple(item.report for item in found if item is not attempt and item.report)
+        return Invocation(
+            sample_id=sample_id,
+            outcome=outcome,
+            start=self._start_type(attempt) if attempt else None,
+            report=attempt.report if attempt else None,
+            record=attempt.record if attempt else None,
+            failure=failure,
+            log_stream=attempt.log_stream if attempt else None,
+            other_reports=others,
+        )
+
+    def _start_type(self, attempt: Attempt) -> StartType | None:
+        """How the environment came to be ready; None where the evidence does not say.
+
+        Cold needs both the platform's Init Duration and the wrapper's first-call flag. When the
+        wrapper could not log its flag, the Init Duration alone shows a cold start; and when it did
+        not even begin, a reset of the environment shows that initialisation ran again.
+        """
+        report, record = attempt.report, attempt.record
+        if report is None or attempt.report_fact is None:
+            return None
+        timed = report.init_duration_ms is not None or report.restore_duration_ms is not None
+        reset = self._streams[attempt.log_stream].reset_before(attempt.report_fact)
+        if record is None:
+            if timed:
+                return StartType.COLD
+            return StartType.SUPPRESSED_INIT if reset and attempt.start is None else None
+        if not record.cold:
+            return None if timed else StartType.WARM
+        if timed:
+            return StartType.COLD
+        return StartType.SUPPRESSED_INIT if reset else StartType.PRE_INITIALISED
+
+
+def _failure(sample: _Sample, attempt: Attempt | None) -> FailureRecord | None:
+    """The on-failure record of the attempt that counts, else the first by request id."""
+    if attempt is not None and attempt.request_id in sample.failures:
+        return sample.failures[attempt.request_id]
+    return min(sample.failures.values(), key=lambda record: record.request_id, default=None)

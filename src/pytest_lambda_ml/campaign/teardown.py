@@ -1,0 +1,65 @@
+"""Who does what when a run ends, by itself or by Ctrl-C. Pure: the order, not the deed.
+
+First every way in is closed, then what is running is stopped, then functions go and last what they
+wrote to: an event still queued dies with its function, and no late log line brings a group back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.aws.ledger import Kind, Resource
+from pytest_lambda_ml.aws.removal import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Step", "purge_hint", "teardown_steps"]
+
+_ACTIONS: dict[Kind, tuple[Action, ...]] = {
+    Kind.SUBSCRIPTION: (Action.UNSUBSCRIBE,),
+    Kind.FUNCTION: (Action.STOP_FUNCTION, Action.DELETE_FUNCTION),
+    Kind.TOPIC: (Action.DELETE_TOPIC,),
+    Kind.LOG_GROUP: (Action.DELETE_LOG_GROUP, Action.DELETE_LATE_LOG_GROUP),
+    Kind.QUEUE: (Action.DELETE_QUEUE,),
+    Kind.BUCKET: (Action.DELETE_BUCKET,),
+    Kind.ROLE: (Action.DELETE_ROLE,),
+}
+
+_ORDER = (
+    Action.UNSUBSCRIBE,
+    Action.STOP_FUNCTION,
+    Action.DELETE_FUNCTION,
+    Action.DELETE_LOG_GROUP,
+    Action.DELETE_TOPIC,
+    Action.DELETE_QUEUE,
+    Action.DELETE_BUCKET,
+    Action.DELETE_ROLE,
+    Action.DELETE_LATE_LOG_GROUP,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a teardown; ``last`` when the resource is gone after it."""
+
+    action: Action
+    resource: Resource
+    last: bool
+
+
+def teardown_steps(resources: Iterable[Resource]) -> tuple[Step, ...]:
+    """The steps that remove these resources, given in the order of their creation."""
+    newest_first = list(reversed(list(resources)))
+    return tuple(
+        Step(action, resource, last=_ACTIONS[resource.kind][-1] is action)
+        for action in _ORDER
+        for resource in newest_first
+        if action in _ACTIONS[resource.kind]
+    )
+
+
+def purge_hint(run_id: str) -> str:
+    """What to type when the teardown could not be finished."""
+    return f"pytest-lambda-ml purge --run {run_id}"
