@@ -1,0 +1,22 @@
+"""k-means clustering of token counts, executed by scikit-learn as the thesis did."""
+
+from functools import cache
+from pathlib import Path
+
+import joblib
+from sklearn.cluster import KMeans
+from sklearn.feature_extraction.text import CountVectorizer
+
+ROOT = Path(__file__).parent
+
+
+@cache
+def initialize() -> tuple[CountVectorizer, KMeans]:
+    """Load the fitted vectorizer and model that train.py wrote."""
+    return joblib.load(ROOT / "vectorizer.joblib"), joblib.load(ROOT / "model.joblib")
+
+
+def process(batch: list[str]) -> list[int]:
+    """The cluster of each text."""
+    vectorizer, model = initialize()
+    return model.predict(vectorizer.transform(batch)).tolist()
