@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import moto.awslambda.models as moto_lambda
 from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.responses import LambdaResponse
 from moto.core.base_backend import BackendDict
 
 from pytest_lambda_ml.local import sns_envelope
@@ -30,6 +31,7 @@ __all__ = ["install"]
 
 _ASYNCHRONOUS_PAYLOAD_BYTES = 1024 * 1024
 _LOG_TAIL_BYTES = 4096
+_REQUEST_ID = "x-amzn-requestid"
 
 
 class _TooManyRequestsError(LambdaClientError):
@@ -188,7 +190,7 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
             if len(payload) > _ASYNCHRONOUS_PAYLOAD_BYTES:
                 raise _PayloadTooLargeError(len(payload))
             request_id = self.plane.enqueue(function.function_arn, payload)
-            response_headers |= {"x-amzn-RequestId": request_id, "Content-Length": "0"}
+            response_headers |= {_REQUEST_ID: request_id, "Content-Length": "0"}
             return b""
         try:
             request_id, completion = self.plane.invoke(function.function_arn, payload)
@@ -196,7 +198,7 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
             raise _TooManyRequestsError from None
         tail = completion.log_tail.encode()[-_LOG_TAIL_BYTES:]
         response_headers |= {
-            "x-amzn-RequestId": request_id,
+            _REQUEST_ID: request_id,
             "x-amz-executed-version": str(function.version),
             "x-amz-log-result": base64.b64encode(tail).decode(),
             "Content-Length": str(len(completion.body)),
@@ -256,6 +258,16 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
         return folder
 
 
+_enrich_response = LambdaResponse._enrich_response
+
+
+def _keep_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
+    """moto invents a request id for every answer; an invocation's is that of its REPORT line."""
+    own = {_REQUEST_ID: headers[_REQUEST_ID]} if _REQUEST_ID in headers else {}
+    headers, body = _enrich_response(headers, body)
+    return headers | own, body
+
+
 def install(plane: DataPlane, code: CodeStore, endpoint_url: str) -> None:
     """Put the data plane under moto's Lambda, in this process and for good."""
     backend = type(
@@ -268,6 +280,7 @@ def install(plane: DataPlane, code: CodeStore, endpoint_url: str) -> None:
             "endpoint_url": endpoint_url,
         },
     )
+    LambdaResponse._enrich_response = staticmethod(_keep_request_id)
     moto_lambda.LambdaFunction = LocalFunction
     moto_lambda.lambda_backends = BackendDict(backend, "lambda")
     sns_envelope.install()
