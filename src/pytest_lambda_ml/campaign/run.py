@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Progress"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pytest_lambda_ml.aws.message import Message
+    from pytest_lambda_ml.campaign.clock import Clock
+    from pytest_lambda_ml.campaign.correlate import Correlator
+    from pytest_lambda_ml.campaign.deadline import Deadline
+    from pytest_lambda_ml.model import FailureRecord, Invocation, LogEvent, PublishedMessage
+
+__all__ = ["CellRun", "CellSource", "Progress"]
+
+POLLING_SHARE = 5
+"""A poll that took a while is followed by a pause of this many times as long: reading the log must
+not compete with what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +35,117 @@ class Progress:
     published: int
     expected: int
     seconds_left: float | None
+
+
+class CellSource(Protocol):
+    """Where messages go to and evidence comes from. Each method raises `BackendError`."""
+
+    def publish(self, messages: Sequence[Message]) -> Iterator[tuple[PublishedMessage, ...]]:
+        """Publish; yield what was accepted, call by call."""
+
+    def poll_events(self) -> list[LogEvent]:
+        """Log events not given before."""
+
+    def poll_failures(self) -> list[FailureRecord]:
+        """Records of the on-failure queue not given before."""
+
+
+class CellRun:
+    """One cell on its way. What has come is in ``correlator`` at any time, also after an error.
+
+    ``pause_s`` gives the length of the next pause between two polls. ``deadline`` starts to count
+    when the last message is published. ``on_settled`` is called with each message whose outcome
+    has become known.
+    """
+
+    def __init__(
+        self,
+        *,
+        cell_id: str,
+        messages: Sequence[Message],
+        source: CellSource,
+        correlator: Correlator,
+        deadline: Callable[[float], Deadline],
+        clock: Clock,
+        pause_s: Callable[[], float],
+        on_progress: Callable[[Progress], None],
+        on_published: Callable[[tuple[PublishedMessage, ...]], None],
+        on_settled: Callable[[Invocation], None],
+    ) -> None:
+        self._cell_id = cell_id
+        self._messages = messages
+        self._source = source
+        self._correlator = correlator
+        self._deadline = deadline
+        self._clock = clock
+        self._pause_s = pause_s
+        self._on_progress = on_progress
+        self._on_published = on_published
+        self._on_settled = on_settled
+        self._started_s = clock.now()
+        self._next_poll_s = self._started_s
+
+    def execute(self) -> None:
+        """Publish all messages, then wait for their outcomes or for the deadline.
+
+        Raises what the source raises, `PublishError` and `BackendError`.
+        """
+        self._started_s = self._clock.now()
+        self._next_poll_s = self._started_s + self._pause_s()
+        self._publish()
+        self._wait()
+
+    def _publish(self) -> None:
+        for accepted in self._source.publish(self._messages):
+            self._correlator.add_published(accepted)
+            self._on_published(accepted)
+            if self._clock.now() >= self._next_poll_s:
+                self._poll()
+            self._report()
+
+    def _wait(self) -> None:
+        deadline = self._deadline(self._clock.now())
+        heard = self._correlator.evidence
+        while self._correlator.outstanding:
+            self._poll()
+            self._report()
+            now = self._clock.now()
+            if self._correlator.evidence != heard:
+                heard = self._correlator.evidence
+                deadline = deadline.restart(
+                    now,
+                    outstanding=self._correlator.outstanding,
+                    longest_s=self._correlator.longest_s,
+                    running=self._correlator.running,
+                    throttling=self._correlator.throttling,
+                )
+            if not self._correlator.outstanding or deadline.passed(now):
+                return
+            self._clock.sleep(min(self._next_poll_s, deadline.at_s) - now)
+
+    def _poll(self) -> None:
+        began_s = self._clock.now()
+        self._correlator.add_failures(self._source.poll_failures())
+        self._correlator.add_events(self._source.poll_events())
+        for invocation in self._correlator.take_settled():
+            self._on_settled(invocation)
+        now = self._clock.now()
+        self._next_poll_s = now + max(self._pause_s(), (now - began_s) * POLLING_SHARE)
+
+    def _report(self) -> None:
+        self._on_progress(
+            Progress(
+                cell_id=self._cell_id,
+                received=self._correlator.settled,
+                published=self._correlator.published,
+                expected=len(self._messages),
+                seconds_left=self._seconds_left(),
+            )
+        )
+
+    def _seconds_left(self) -> float | None:
+        settled = self._correlator.settled
+        if not settled:
+            return None
+        spent = self._clock.now() - self._started_s
+        return spent / settled * (len(self._messages) - settled)

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import sys
 from typing import TYPE_CHECKING, Self
 
-from pytest_lambda_ml.aws.function import DeployedFunction
+from pytest_lambda_ml.aws.failures import FailureReceiver
+from pytest_lambda_ml.aws.function import DeployedFunction, Deployer
+from pytest_lambda_ml.aws.ledger import Ledger
+from pytest_lambda_ml.aws.logs import LogPoller
+from pytest_lambda_ml.aws.publish import check_sizes
+from pytest_lambda_ml.campaign.assemble import assemble_result, stored_cell
 from pytest_lambda_ml.campaign.backend import Backend
 from pytest_lambda_ml.campaign.clock import Clock, SystemClock
+from pytest_lambda_ml.campaign.correlate import Correlator
+from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S, Deadline
+from pytest_lambda_ml.campaign.plan import event_age_s, parallel_invocations, plan_messages
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
-from pytest_lambda_ml.campaign.run import Progress
+from pytest_lambda_ml.campaign.run import CellRun, CellSource, Progress
+from pytest_lambda_ml.campaign.source import AwsSource
+from pytest_lambda_ml.campaign.teardown import purge_hint, tear_down
+from pytest_lambda_ml.errors import BackendError, DeploymentError, LambdaMLError
+from pytest_lambda_ml.measure.pricing import load_prices
+from pytest_lambda_ml.store.journal import JOURNAL, Journal
+from pytest_lambda_ml.store.run_file import write_run_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from pytest_lambda_ml.artifact import Package
+    from pytest_lambda_ml.aws.ledger import Resource
+    from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.model import Configuration
 
@@ -30,6 +49,12 @@ __all__ = [
     "SystemClock",
 ]
 
+LEDGER = "ledger.jsonl"
+LOG_GRACE_S = {"aws": 60.0, "local": 2.0}
+POLL_PAUSE_S = {"aws": (1.0, 2.0), "local": (0.5, 0.5)}
+"""Between two polls, at random within: AWS takes 5 to 25 calls a second by region, and locally a
+poll competes with what is measured."""
+
 
 class CampaignSession:
     """All cells of one pytest session on one backend; a context manager that leaves nothing behind.
@@ -41,7 +66,8 @@ class CampaignSession:
     ``run_dir`` (see `store.run_folder.create_run_folder`) receives ``journal.jsonl`` and
     ``ledger.jsonl`` as the session goes, and ``run.json`` when it is closed. ``log_grace_s`` is
     how long a late log line is waited for after the derived end of the work (``None``: 60 s on
-    AWS, 2 s locally). ``options`` are recorded in ``run.json`` as given.
+    AWS, 2 s locally). ``options`` are recorded in ``run.json`` as given. Raises `PriceError` when
+    no prices are known for the backend's region.
     """
 
     def __init__(
@@ -58,6 +84,32 @@ class CampaignSession:
         self.backend = backend
         self.run_dir = run_dir
         self.run_id = run_id
+        self._clock: Clock = clock or SystemClock()
+        self._log_grace_s = LOG_GRACE_S[backend.kind] if log_grace_s is None else log_grace_s
+        self._options = dict(options or {})
+        self._on_progress = on_progress or (lambda _: None)
+        self._created_s = self._clock.now()
+        self._prices = load_prices()
+        self._prices.prices(backend.region)
+        self._ledger = Ledger(
+            run_dir / LEDGER,
+            run_id=run_id,
+            region=backend.region,
+            endpoint_url=backend.clients.endpoint_url,
+        )
+        self._journal = Journal(run_dir / JOURNAL, self._clock.now)
+        self._deployer = Deployer(
+            backend.clients,
+            self._ledger,
+            run_id=run_id,
+            created_at_s=self._created_s,
+            sleep=self._clock.sleep,
+        )
+        self._logs: LogPoller | None = None
+        self._results: list[CellResult] = []
+        self._partial_reason: str | None = None
+        self._next_sample = 0
+        self._closed = False
 
     def deploy(
         self, package: Package, configuration: Configuration, *, messages: int
@@ -68,6 +120,24 @@ class CampaignSession:
         it. The first call also creates what the session shares: role, bucket, failure queue, log
         group. Raises `DeploymentError`; what the failed deployment had created is deleted again.
         """
+        name = self._deployer.next_name(configuration)
+        try:
+            function = self._deployer.deploy(
+                name,
+                package,
+                configuration,
+                messages=messages,
+                event_age_s=self._event_age_s(configuration, messages),
+            )
+        except DeploymentError as error:
+            self._journal.write(
+                "deployment_failed", cell_id=configuration.cell_id, reason=str(error)
+            )
+            with contextlib.suppress(BackendError):  # it stays in the ledger: close tries again
+                self._remove_owned(name)
+            raise
+        self._journal.write("deployed", cell_id=configuration.cell_id, function=function)
+        return function
 
     def measure(
         self, function: DeployedFunction, dataset: Dataset, *, invocations: int
@@ -77,33 +147,75 @@ class CampaignSession:
         Returns whatever the outcomes are: which of them fail a test is for the caller to say.
         Raises `MessageTooLargeError` before anything is published when a batch exceeds what SNS
         carries, `PublishError` and `BackendError` when the backend refuses or is gone. On
-        ``KeyboardInterrupt`` what has come so far is stored as a partial cell, and the interrupt
-        goes on.
+        ``KeyboardInterrupt`` what has come so far is stored as a partial cell, in which messages
+        without an outcome count as missing, and the interrupt goes on.
         """
+        configuration = function.configuration
+        messages = plan_messages(
+            dataset.items,
+            run_id=self.run_id,
+            batch_size=configuration.batch_size,
+            invocations=invocations,
+            first_sample=self._next_sample,
+        )
+        check_sizes(messages, batch_size=configuration.batch_size)
+        self._next_sample += invocations
+        correlator = Correlator(self.run_id)
+        run = self._cell_run(function, messages, correlator)
+        try:
+            run.execute()
+        except KeyboardInterrupt:
+            self.mark_partial(f"interrupted in {configuration.cell_id}")
+            self._keep(function, dataset, messages, correlator, partial=True)
+            raise
+        except LambdaMLError as error:
+            self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
+            raise
+        return self._keep(function, dataset, messages, correlator, partial=False)
 
     def remove(self, function: DeployedFunction) -> None:
         """Delete a function and what belongs to it; a second call does nothing.
 
         Raises `BackendError` naming what is left.
         """
+        self._remove_owned(function.name)
 
     def close(self) -> None:
-        """Delete everything that is still there, in reverse, and write ``run.json``.
+        """Write ``run.json``, then delete everything that is still there, in reverse.
 
-        Safe to call twice. Raises `BackendError` naming what could not be deleted; the run file is
-        written before that. A Ctrl-C while deleting prints how to finish the work later.
+        A second call tries again what is left. Raises `BackendError` naming what could not be
+        deleted. A Ctrl-C while deleting prints how to finish the work later.
         """
+        if not self._closed:
+            self._closed = True
+            self._write_run_file()
+        try:
+            self._tear_down(self._ledger.open_resources())
+        except KeyboardInterrupt:
+            sys.stderr.write(
+                f"\nResources of run {self.run_id} may be left. To delete them: "
+                f"{purge_hint(self.run_id)}\n"
+            )
+            raise
+        finally:
+            self._ledger.close()
+            self._journal.close()
 
     @property
     def results(self) -> tuple[CellResult, ...]:
         """The cells measured so far, in order, partial ones included."""
+        return tuple(self._results)
 
     @property
     def partial(self) -> bool:
         """Whether the run was interrupted: it is then never a baseline."""
+        return self._partial_reason is not None
 
     def mark_partial(self, reason: str) -> None:
         """Mark the whole run as partial (an interrupted session, for example)."""
+        if self._partial_reason is None:
+            self._partial_reason = reason
+            self._journal.write("partial", reason=reason)
 
     def __enter__(self) -> Self:
         return self
@@ -115,3 +227,107 @@ class CampaignSession:
         traceback: TracebackType | None,
     ) -> None:
         """Close; an error that is on its way stays the one that is seen."""
+        if isinstance(error, KeyboardInterrupt):
+            self.mark_partial("interrupted")
+        with contextlib.suppress(*([BackendError] if error else [])):
+            self.close()
+
+    def _source(self, function: DeployedFunction) -> CellSource:
+        """Where the cell's messages go and its evidence comes from."""
+        clients, shared = self.backend.clients, self._deployer.shared
+        if self._logs is None:
+            self._logs = LogPoller(clients, shared.log_group)
+        failures = FailureReceiver(clients, shared.queue_url)
+        return AwsSource(clients, function.topic_arn, self._logs, failures, self._clock)
+
+    def _cell_run(
+        self, function: DeployedFunction, messages: Sequence[Message], correlator: Correlator
+    ) -> CellRun:
+        configuration, journal = function.configuration, self._journal
+        cell_id = configuration.cell_id
+        shortest, longest = POLL_PAUSE_S[self.backend.kind]
+        jitter = random.SystemRandom()
+        age_s = self._event_age_s(configuration, max(function.messages, len(messages)))
+
+        def deadline(now_s: float) -> Deadline:
+            return Deadline(
+                concurrency=configuration.concurrency,
+                parallel=parallel_invocations(configuration, self.backend.capacity_vcpu),
+                timeout_s=configuration.timeout_s,
+                grace_s=self._log_grace_s,
+                restarted_at_s=now_s,
+                outstanding=len(messages),
+                end_of_work_s=now_s + age_s + INIT_LIMIT_S + configuration.timeout_s,
+            )
+
+        return CellRun(
+            cell_id=cell_id,
+            messages=messages,
+            source=self._source(function),
+            correlator=correlator,
+            deadline=deadline,
+            clock=self._clock,
+            pause_s=lambda: jitter.uniform(shortest, longest),
+            on_progress=self._on_progress,
+            on_published=lambda accepted: journal.write(
+                "published", cell_id=cell_id, messages=accepted
+            ),
+            on_settled=lambda invocation: journal.write(
+                "invocation", cell_id=cell_id, invocation=invocation
+            ),
+        )
+
+    def _keep(
+        self,
+        function: DeployedFunction,
+        dataset: Dataset,
+        messages: Sequence[Message],
+        correlator: Correlator,
+        *,
+        partial: bool,
+    ) -> CellResult:
+        """Make the result of what has come, and store it."""
+        result = assemble_result(
+            self.backend,
+            function,
+            messages,
+            correlator,
+            run_id=self.run_id,
+            price_table=self._prices,
+            dataset=dataset.description,
+            partial=partial,
+        )
+        self._results.append(result)
+        self._journal.write("cell", **stored_cell(result))
+        return result
+
+    def _event_age_s(self, configuration: Configuration, messages: int) -> int:
+        parallel = parallel_invocations(configuration, self.backend.capacity_vcpu)
+        return event_age_s(messages, parallel=parallel, timeout_s=configuration.timeout_s)
+
+    def _write_run_file(self) -> None:
+        backend = self.backend
+        write_run_file(
+            self.run_dir,
+            {
+                "run_id": self.run_id,
+                "created_at": self._created_s,
+                "closed_at": self._clock.now(),
+                "partial": self.partial,
+                "partial_reason": self._partial_reason,
+                "backend": backend.kind,
+                "region": backend.region,
+                "endpoint_url": backend.clients.endpoint_url,
+                "host_cores": backend.host_cores,
+                "capacity_vcpu": backend.capacity_vcpu,
+                "options": self._options,
+                "cells": [stored_cell(result) for result in self._results],
+            },
+        )
+
+    def _remove_owned(self, owner: str) -> None:
+        owned = [item for item in self._ledger.open_resources() if item.owner == owner]
+        self._tear_down(owned)
+
+    def _tear_down(self, resources: Sequence[Resource]) -> None:
+        tear_down(self.backend.clients, self._ledger, resources, run_id=self.run_id)

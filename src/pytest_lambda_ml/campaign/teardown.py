@@ -1,4 +1,4 @@
-"""Who does what when a run ends, by itself or by Ctrl-C. Pure: the order, not the deed.
+"""Who does what when a run ends, by itself or by Ctrl-C: the order (pure), and the deed.
 
 First every way in is closed, then what is running is stopped, then functions go and last what they
 wrote to: an event still queued dies with its function, and no late log line brings a group back.
@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.aws.ledger import Kind, Resource
-from pytest_lambda_ml.aws.removal import Action
+from pytest_lambda_ml.aws.removal import Action, perform
+from pytest_lambda_ml.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Step", "purge_hint", "teardown_steps"]
+    from pytest_lambda_ml.aws.ledger import Ledger
+    from pytest_lambda_ml.aws.session import AwsClients
+
+__all__ = ["Step", "purge_hint", "tear_down", "teardown_steps"]
 
 _ACTIONS: dict[Kind, tuple[Action, ...]] = {
     Kind.SUBSCRIPTION: (Action.UNSUBSCRIBE,),
@@ -63,3 +67,26 @@ def teardown_steps(resources: Iterable[Resource]) -> tuple[Step, ...]:
 def purge_hint(run_id: str) -> str:
     """What to type when the teardown could not be finished."""
     return f"pytest-lambda-ml purge --run {run_id}"
+
+
+def tear_down(
+    clients: AwsClients, ledger: Ledger, resources: Iterable[Resource], *, run_id: str
+) -> None:
+    """Take every step, those after a failed one too, and strike out in the ledger what is gone.
+
+    Raises `BackendError` naming what failed; those resources stay in the ledger.
+    """
+    problems: dict[Resource, str] = {}
+    for step in teardown_steps(resources):
+        try:
+            perform(clients, step.action, step.resource.id)
+        except BackendError as error:
+            problems.setdefault(step.resource, str(error))
+            continue
+        if step.last and step.resource not in problems:
+            ledger.deleted(step.resource)
+    if problems:
+        raise BackendError(
+            f"{len(problems)} resources of run {run_id} may be left: "
+            f"{'; '.join(problems.values())}. To delete them: {purge_hint(run_id)}"
+        )
