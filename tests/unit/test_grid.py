@@ -14,6 +14,7 @@ from pytest_lambda_ml.plugin.grid import (
     Matrix,
     admits,
     cells,
+    check_call,
     limits_of,
     not_offered,
     parse_matrix,
@@ -217,20 +218,48 @@ def test_a_cell_of_an_algorithm_from_elsewhere_is_admitted_by_its_experiments_on
     ],
 )
 def test_invocations_follow_the_same_order(kwargs, command_line, invocations) -> None:
-    got, _ = limits_of(matrix(**kwargs), settings(**command_line), algorithm=None, values={})
-    assert got == invocations
+    got = limits_of(matrix(**kwargs), settings(**command_line), algorithm=None, values={})
+    assert got.invocations == invocations
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "ini", "command_line", "handler", "timeout_s"),
+    [
+        ({}, {}, {}, None, 60),
+        ({}, {}, {}, 300, 300),
+        ({}, {"lambda_timeout": 15}, {}, 300, 15),
+        ({"timeout_s": 20}, {"lambda_timeout": 15}, {}, 300, 20),
+        ({"timeout_s": 20}, {"lambda_timeout": 15}, {"timeout_s": "9"}, 300, 9),
+    ],
+)
+def test_the_timeout_is_the_handlers_unless_somebody_says_more(
+    kwargs, ini, command_line, handler, timeout_s
+) -> None:
+    got = limits_of(
+        matrix(**kwargs),
+        settings(ini=ini, **command_line),
+        algorithm=None,
+        values={},
+        handler_timeout_s=handler,
+    )
+    assert got.timeout_s == timeout_s
+
+
+def test_a_wrong_call_names_test_argument_and_what_is_legal() -> None:
+    with pytest.raises(SettingError, match=r"test_x.*lambda_benchmark\(memory_mb=64\).*128"):
+        check_call({"invocations": None, "memory_mb": 64}, test=TEST)
 
 
 def test_limits_are_those_of_the_experiment_that_has_the_cell() -> None:
     what, how = matrix(experiment=("fig-5.6", "fig-5.9")), settings()
     supervised = {"memory_mb": 512, "concurrency": 4, "batch_size": 100}
     model = {"memory_mb": 512, "concurrency": 4, "batch_size": 1}
-    assert limits_of(what, how, algorithm="svm", values=supervised) == (20, 512)
-    assert limits_of(what, how, algorithm="tiny-llama-v0", values=model) == (10, 512)
-    _, ephemeral_mb = limits_of(
+    assert limits_of(what, how, algorithm="svm", values=supervised).invocations == 20
+    assert limits_of(what, how, algorithm="tiny-llama-v0", values=model).invocations == 10
+    thesis = limits_of(
         matrix(experiment="fig-5.9"), settings(preset="thesis"), algorithm=None, values={}
     )
-    assert ephemeral_mb > 512
+    assert thesis.ephemeral_mb > 512
 
 
 def test_a_name_that_no_test_offers_is_answered_with_what_is_offered() -> None:

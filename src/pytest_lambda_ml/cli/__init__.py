@@ -1,0 +1,32 @@
+"""The `pytest-lambda-ml` command: a file per verb."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pytest_lambda_ml.cli.local import local
+from pytest_lambda_ml.cli.runs import runs
+from pytest_lambda_ml.errors import LambdaMLError
+
+__all__ = ["main"]
+
+
+@click.group()
+@click.version_option(package_name="pytest-lambda-ml")
+def cli() -> None:
+    """Benchmark machine-learning inference on AWS Lambda; `pytest` does the benchmarking."""
+
+
+cli.add_command(local)
+cli.add_command(runs)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line, not a traceback."""
+    try:
+        cli()
+    except LambdaMLError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

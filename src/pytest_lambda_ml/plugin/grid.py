@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ARGUMENTS",
     "Matrix",
+    "RunLimits",
     "admits",
     "cells",
+    "check_call",
     "grids",
     "limits_of",
     "not_offered",
@@ -48,6 +50,9 @@ _NUMBERS: Mapping[str, Limits] = {
     "ephemeral_mb": table.EPHEMERAL_MB,
 }
 _NAMES = ("experiment", "algorithm", "engine")
+
+DEFAULT_TIMEOUT_S = 60
+"""The function timeout where neither the options, the test nor the handler says one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,17 @@ def parse_matrix(
             )
         said = {**kwargs, **said}
     return Matrix(**{name: _checked(name, value, test) for name, value in said.items()})
+
+
+def check_call(numbers: Mapping[str, object], *, test: str) -> None:
+    """Check the numbers of a call of `lambda_benchmark`; ``None`` stands for not given.
+
+    Raises SettingError naming the test, the value and what is legal.
+    """
+    for name, value in numbers.items():
+        if value is not None:
+            legal = _NUMBERS.get(name) or _LISTS[name]
+            _number(value, legal, f"{test}: lambda_benchmark({name}={value!r})")
 
 
 def _checked(name: str, value: object, test: str) -> Any:
@@ -211,13 +227,34 @@ def _has(grid: Grid, algorithm: object, values: Mapping[str, object]) -> bool:
     return all(values[name] in getattr(grid, name) for name in _LISTS if name in values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """What belongs to a cell and is not part of its id."""
+
+    invocations: int
+    timeout_s: int
+    ephemeral_mb: int
+
+
 def limits_of(
-    matrix: Matrix, settings: Settings, *, algorithm: object, values: Mapping[str, object]
-) -> tuple[int, int]:
-    """Invocations and ephemeral storage in MB of one cell: those of the first grid that has it."""
+    matrix: Matrix,
+    settings: Settings,
+    *,
+    algorithm: object,
+    values: Mapping[str, object],
+    handler_timeout_s: int | None = None,
+) -> RunLimits:
+    """The limits of one cell: those of the first grid that has it."""
     found = grids(matrix, settings)
     grid = next((grid for grid in found if _has(grid, algorithm, values)), found[0])
-    return grid.invocations, grid.ephemeral_mb
+    timeouts = [matrix.timeout_s, settings.timeout_s, handler_timeout_s, DEFAULT_TIMEOUT_S]
+    if settings.given("timeout_s"):
+        timeouts.insert(0, settings.timeout_s)
+    return RunLimits(
+        invocations=grid.invocations,
+        timeout_s=next(value for value in timeouts if value is not None),
+        ephemeral_mb=grid.ephemeral_mb,
+    )
 
 
 def not_offered(

@@ -1,0 +1,19 @@
+"""Classification over memory sizes (the thesis' Figures 5.6 to 5.8)."""
+
+import pytest
+
+
+@pytest.mark.lambda_matrix(
+    experiment=("fig-5.6", "fig-5.7", "fig-5.8"),
+    algorithm=["logistic-regression", "svm", "random-forest"],
+)
+def test_supervised(lambda_benchmark, algorithm, engine, memory_mb, concurrency, batch_size):
+    result = lambda_benchmark(
+        handler=f"handlers/{algorithm}",
+        engine=engine,
+        memory_mb=memory_mb,
+        concurrency=concurrency,
+        batch_size=batch_size,
+        allow=("out_of_memory",),  # the smallest sizes may not hold scikit-learn
+    )
+    assert result.outcomes.failed == 0

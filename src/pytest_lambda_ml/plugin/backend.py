@@ -1,0 +1,136 @@
+"""What a session runs on, opened once: the local endpoint, an endpoint given by URL, or AWS."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pytest_lambda_ml.artifact import build_package, check_requirements, find_handler, train
+from pytest_lambda_ml.aws.session import AwsClients
+from pytest_lambda_ml.campaign.session import Backend, CampaignSession
+from pytest_lambda_ml.datasets import load_dataset
+from pytest_lambda_ml.local import start_endpoint
+from pytest_lambda_ml.settings import OPTIONS
+from pytest_lambda_ml.store.run_folder import create_run_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_lambda_ml.artifact import HandlerFolder, Package
+    from pytest_lambda_ml.datasets import Dataset
+    from pytest_lambda_ml.plugin.progress import ProgressLine
+    from pytest_lambda_ml.settings import Settings
+
+__all__ = ["LOCAL_REGION", "LambdaBackend", "open_lambda_backend"]
+
+LOCAL_REGION = "us-east-1"
+"""The region whose prices local results are given in: the one with the most complete price list."""
+
+
+@contextmanager
+def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[LambdaBackend]:
+    """A `LambdaBackend` that leaves nothing behind."""
+    with ExitStack() as stack:
+        backend = _backend(settings, stack)
+        run = create_run_folder(settings.run_root, datetime.now(UTC))
+        campaign = stack.enter_context(
+            CampaignSession(
+                backend=backend,
+                run_dir=run.path,
+                run_id=run.run_id,
+                log_grace_s=settings.log_grace_s,
+                options=_as_json(settings),
+                on_progress=progress,
+            )
+        )
+        yield LambdaBackend(settings, campaign, progress)
+
+
+def _backend(settings: Settings, stack: ExitStack) -> Backend:
+    if settings.aws_region:
+        clients = AwsClients(settings.aws_region, settings.aws_endpoint_url, settings.aws_profile)
+        return Backend(
+            kind="aws",
+            clients=clients,
+            region=settings.aws_region,
+            cpu_enforced="aws",
+            memory_enforced="aws",
+        )
+    if settings.aws_endpoint_url:
+        return Backend(
+            kind="local",
+            clients=AwsClients(LOCAL_REGION, settings.aws_endpoint_url, dummy_credentials=True),
+            region=LOCAL_REGION,
+            cpu_enforced=None,
+            memory_enforced=None,
+            dependencies="host",
+        )
+    endpoint = stack.enter_context(start_endpoint())
+    return Backend(
+        kind="local",
+        clients=AwsClients(LOCAL_REGION, endpoint.url, dummy_credentials=True),
+        region=LOCAL_REGION,
+        cpu_enforced=endpoint.info.cpu_enforced,
+        memory_enforced=endpoint.info.memory_enforced,
+        host_cores=endpoint.info.cores,
+        capacity_vcpu=endpoint.info.capacity_vcpu,
+        cpu_model=endpoint.info.cpu_model,
+        dependencies="host",
+    )
+
+
+def _as_json(settings: Settings) -> dict[str, Any]:
+    """What the run file says of the options: each value, and where it came from."""
+    options = {}
+    for option in OPTIONS:
+        value = getattr(settings, option.name)
+        if option.name == "datasets":
+            value = dict(value)
+        elif value is not None and not isinstance(value, str | int | float | tuple):
+            value = str(value)
+        options[option.name] = {"value": value, "source": settings.source(option.name).value}
+    return options
+
+
+class LambdaBackend:
+    """One session's way to Lambda: what `lambda_backend` gives.
+
+    ``campaign`` deploys and measures; ``settings`` are the resolved options.
+    """
+
+    def __init__(
+        self, settings: Settings, campaign: CampaignSession, progress: ProgressLine
+    ) -> None:
+        self.settings = settings
+        self.campaign = campaign
+        self.progress = progress
+        self._datasets: dict[str, Dataset] = {}
+
+    def handler(self, handler: str | Path, engine: str, search: Sequence[Path]) -> HandlerFolder:
+        """The handler folder, checked to be runnable here.
+
+        Raises HandlerError when it is not found, UnsupportedError when it needs what is not
+        installed.
+        """
+        folder = find_handler(handler, engine=engine, search=search)
+        check_requirements(folder)
+        return folder
+
+    def dataset(self, kind: str) -> Dataset:
+        """The data set of this kind, loaded once per session."""
+        if kind not in self._datasets:
+            source = self.settings.datasets.get(kind)
+            self._datasets[kind] = load_dataset(kind, source, self.settings.cache_dir)
+        return self._datasets[kind]
+
+    def package(self, folder: HandlerFolder, dataset: Dataset) -> Package:
+        """The handler, trained on this data and packaged; both come from the cache if they can."""
+        subject = f"{folder.name} ({folder.engine})"
+        try:
+            self.progress.say(subject, "training and packaging")
+            artifacts = train(folder, dataset, self.settings.cache_dir)
+            return build_package(folder, artifacts, self.settings.cache_dir)
+        finally:
+            self.progress.clear()

@@ -1,0 +1,195 @@
+"""What `lambda_benchmark` does: deploy one cell, measure it, judge it, record it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lambda_ml.campaign.figures import extra_info, warm_samples_s
+from pytest_lambda_ml.errors import LambdaMLError, SettingError, UnsupportedError
+from pytest_lambda_ml.model import Configuration
+from pytest_lambda_ml.plugin import grid
+from pytest_lambda_ml.plugin.collection import matrix_of
+from pytest_lambda_ml.plugin.presets import DEFAULT_GRID
+from pytest_lambda_ml.plugin.recorder import clock_of, replay
+from pytest_lambda_ml.plugin.verdict import check_outcomes, parse_allow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from pytest_lambda_ml.artifact import HandlerFolder
+    from pytest_lambda_ml.campaign.session import CellResult, DeployedFunction
+    from pytest_lambda_ml.plugin.backend import LambdaBackend
+    from pytest_lambda_ml.plugin.grid import RunLimits
+
+__all__ = ["Deployer", "LambdaBenchmark"]
+
+
+@contextmanager
+def as_test_outcome() -> Iterator[None]:
+    """Turn our errors into a skip or a failure that says what it has to say, and no traceback."""
+    try:
+        yield
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    except LambdaMLError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+class Deployer:
+    """Deploys functions for one test and deletes them at its end."""
+
+    def __init__(self, node: pytest.Item, backend: LambdaBackend) -> None:
+        self._node = node
+        self._backend = backend
+        self._functions: list[DeployedFunction] = []
+
+    def deploy(
+        self, handler: str | Path, configuration: Configuration, *, messages: int = 100
+    ) -> DeployedFunction:
+        """Train, package and deploy; skips the test when the handler cannot run here."""
+        with as_test_outcome():
+            folder = self.find(handler, configuration.engine)
+            return self.deploy_folder(folder, configuration, folder.dataset, messages)
+
+    def find(self, handler: str | Path, engine: str) -> HandlerFolder:
+        """A relative folder is looked for beside the test file, in rootdir, among the carried."""
+        search = [self._node.path.parent, self._node.config.rootpath]
+        return self._backend.handler(handler, engine, search)
+
+    def deploy_folder(
+        self, folder: HandlerFolder, configuration: Configuration, kind: str, messages: int
+    ) -> DeployedFunction:
+        """Train on the data of this kind, package and deploy."""
+        package = self._backend.package(folder, self._backend.dataset(kind))
+        function = self._backend.campaign.deploy(package, configuration, messages=messages)
+        self._functions.append(function)
+        return function
+
+    def remove_all(self) -> None:
+        """Delete what was deployed, last first; a function deleted already is passed over."""
+        with as_test_outcome():
+            while self._functions:
+                self._backend.campaign.remove(self._functions.pop())
+
+
+class LambdaBenchmark:
+    """Measures one cell per test."""
+
+    def __init__(
+        self, node: pytest.Item, benchmark: BenchmarkFixture, backend: LambdaBackend
+    ) -> None:
+        self._node = node
+        self._benchmark = benchmark
+        self._backend = backend
+        self.called = False
+
+    def __call__(
+        self,
+        handler: str | Path,
+        *,
+        memory_mb: int,
+        engine: str = "reference",
+        concurrency: int = DEFAULT_GRID.concurrency[0],
+        batch_size: int = DEFAULT_GRID.batch_size[0],
+        allow: Iterable[str] = (),
+        dataset: str | None = None,
+        invocations: int | None = None,
+        timeout_s: int | None = None,
+        ephemeral_mb: int | None = None,
+    ) -> CellResult:
+        """Deploy ``handler``, publish its batches, wait for every outcome, record the warm ones.
+
+        ``handler`` is a folder: absolute, or relative to the test file, to rootdir, or one of those
+        that come with the plugin. ``allow`` names outcomes that do not fail the test. ``dataset``
+        is the kind of data where it is not the handler's own. What is on the command line beats
+        ``invocations`` and ``timeout_s``. The test fails when an outcome is not allowed, and is
+        skipped when the handler's requirements are not installed.
+        """
+        if self.called:
+            pytest.fail(
+                "lambda_benchmark measures one cell per test; parametrize the test for more",
+                pytrace=False,
+            )
+        self.called = True
+        cell = {"memory_mb": memory_mb, "concurrency": concurrency, "batch_size": batch_size}
+        asked = {
+            "invocations": invocations,
+            "timeout_s": timeout_s,
+            "ephemeral_mb": ephemeral_mb,
+        }
+        with as_test_outcome():
+            grid.check_call({**cell, **asked}, test=self._node.nodeid)
+            allowed = parse_allow(allow)
+            deployer = Deployer(self._node, self._backend)
+            folder = deployer.find(handler, engine)
+            limits = self._limits(folder, cell, asked)
+            configuration = Configuration(
+                algorithm=folder.name,
+                engine=folder.engine,
+                memory_mb=memory_mb,
+                concurrency=concurrency,
+                batch_size=batch_size,
+                timeout_s=limits.timeout_s,
+                ephemeral_mb=limits.ephemeral_mb,
+            )
+            # --benchmark-disable: see that it works, record nothing.
+            messages = 1 if self._benchmark.disabled else limits.invocations
+            result = self._measure(
+                deployer, folder, configuration, dataset or folder.dataset, messages
+            )
+            check_outcomes(result, allowed, str(self._backend.campaign.run_dir))
+            self._record(result)
+        return result
+
+    def _limits(
+        self, folder: HandlerFolder, cell: Mapping[str, int], asked: Mapping[str, int | None]
+    ) -> RunLimits:
+        """What the call asks for counts as the closest marker."""
+        said = {name: value for name, value in asked.items() if value is not None}
+        return grid.limits_of(
+            replace(matrix_of(self._node), **said),  # type: ignore[arg-type] # names of its fields
+            self._backend.settings,
+            algorithm=folder.name,
+            values=cell,
+            handler_timeout_s=folder.timeout_s,
+        )
+
+    def _measure(
+        self,
+        deployer: Deployer,
+        folder: HandlerFolder,
+        configuration: Configuration,
+        kind: str,
+        messages: int,
+    ) -> CellResult:
+        """Deploy, measure, remove. On Ctrl-C nothing is removed here: the session's end does."""
+        progress, campaign = self._backend.progress, self._backend.campaign
+        try:
+            progress.say(configuration.cell_id, "deploying")
+            function = deployer.deploy_folder(folder, configuration, kind, messages)
+            result = campaign.measure(function, self._backend.dataset(kind), invocations=messages)
+        except Exception:
+            progress.clear()
+            deployer.remove_all()
+            raise
+        finally:
+            progress.clear()
+        deployer.remove_all()
+        return result
+
+    def _record(self, result: CellResult) -> None:
+        """Replay the samples; a cell that has none replays nothing, and that is no error."""
+        clock = clock_of(self._node)
+        samples_s = warm_samples_s(result, self._backend.settings.metric)
+        if self._benchmark.disabled or not samples_s:
+            return
+        if clock is None:
+            raise SettingError(f"{self._node.nodeid}: added after collection, so it has no clock")
+        replay(self._benchmark, clock, samples_s, extra_info(result))

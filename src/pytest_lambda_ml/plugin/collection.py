@@ -1,0 +1,193 @@
+"""Collection: tests get their cells, and what is not wanted is deselected.
+
+What is decided is decided in `plugin.grid`; here it is asked and told to pytest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lambda_ml.errors import SettingError
+from pytest_lambda_ml.plugin import grid
+from pytest_lambda_ml.plugin.options import SETTINGS
+from pytest_lambda_ml.plugin.recorder import attach_clock, default_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_lambda_ml.plugin.grid import Matrix
+    from pytest_lambda_ml.settings import Settings
+
+__all__ = [
+    "Collected",
+    "matrix_of",
+    "pytest_collection_modifyitems",
+    "pytest_generate_tests",
+    "pytest_report_collectionfinish",
+    "uses_lambda",
+]
+
+
+@dataclass(slots=True)
+class Collected:
+    """What collection found: per test the cells that are ours, what is wrong, what is selected."""
+
+    ours: dict[tuple[str, str], tuple[str, ...]]
+    errors: list[str]
+    selected: int = 0
+
+
+COLLECTED = pytest.StashKey[Collected]()
+
+
+def collected(config: pytest.Config) -> Collected:
+    """The record of this session's collection."""
+    return config.stash.setdefault(COLLECTED, Collected({}, []))
+
+
+def uses_lambda(item: pytest.Item) -> bool:
+    """Whether a test requests one of our fixtures, itself or through another."""
+    return "lambda_backend" in getattr(item, "fixturenames", ())
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is one of pytest-xdist's workers."""
+    return hasattr(config, "workerinput")
+
+
+def matrix_of(node: pytest.Item) -> Matrix:
+    """What the markers of a test say; the closest wins. Raises SettingError."""
+    markers = node.iter_markers("lambda_matrix")
+    return grid.parse_matrix(
+        [(marker.args, marker.kwargs) for marker in markers], test=node.nodeid.partition("[")[0]
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise what the test requests and nobody else provides.
+
+    Last, so that the test's own parametrisation comes first in the id.
+    """
+    if "lambda_backend" not in metafunc.fixturenames:
+        return
+    found = collected(metafunc.config)
+    settings = metafunc.config.stash[SETTINGS]
+    names = tuple(_ours(metafunc))
+    found.ours[_key(metafunc.definition)] = names
+    try:
+        matrix = matrix_of(metafunc.definition)
+        if names and not grid.sits_out(matrix, settings):
+            test = metafunc.definition.nodeid
+            cells = grid.cells(matrix, settings, names, test=test)
+            metafunc.parametrize(names, cells, ids=["-".join(map(str, cell)) for cell in cells])
+    except SettingError as error:
+        found.errors.append(str(error))
+
+
+def _ours(metafunc: pytest.Metafunc) -> Iterator[str]:
+    # No public attribute says what is parametrised already, by a mark or another plugin, or comes
+    # from a fixture of that name; pytest keeps both in one place.
+    taken = set(getattr(metafunc, "_arg2fixturedefs", ()))
+    for name in grid.ARGUMENTS:
+        if name in metafunc.fixturenames and name not in taken:
+            yield name
+
+
+def _key(node: pytest.Item) -> tuple[str, str]:
+    parent = node.parent.nodeid if node.parent else ""
+    return parent, getattr(node, "originalname", None) or node.name
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what presets and names rule out; last, so that -k and -m have had their say."""
+    ours = [item for item in items if uses_lambda(item)]
+    if not ours or is_worker(config):
+        return
+    _refuse(config)
+    found = collected(config)
+    if found.errors:
+        raise pytest.UsageError("\n".join(dict.fromkeys(found.errors)))
+    kept = {item.nodeid for item in _narrowed(ours, found, config.stash[SETTINGS])}
+    deselected = [item for item in ours if item.nodeid not in kept]
+    if deselected:
+        items[:] = [item for item in items if not uses_lambda(item) or item.nodeid in kept]
+        config.hook.pytest_deselected(items=deselected)
+    found.selected = len(kept)
+    if found.selected:
+        default_columns(config)
+    for item in items:
+        if uses_lambda(item):
+            _prepare(config, item)
+
+
+def _refuse(config: pytest.Config) -> None:
+    if config.getoption("codspeed", default=False):
+        raise pytest.UsageError(
+            "--codspeed replaces pytest-benchmark's fixture by one that measures this machine's "
+            "CPU; Lambda benchmarks need pytest-benchmark: run them without --codspeed"
+        )
+
+
+def _prepare(config: pytest.Config, item: pytest.Item) -> None:
+    if "benchmark" not in item.fixturenames:  # type: ignore[attr-defined] # of pytest.Function
+        return
+    if config.pluginmanager.hasplugin("benchmark"):
+        attach_clock(item, config.stash[SETTINGS].metric)
+    else:
+        reason = "needs pytest-benchmark, which is switched off (-p no:benchmark)"
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _narrowed(
+    items: list[pytest.Item], found: Collected, settings: Settings
+) -> Iterator[pytest.Item]:
+    """The tests that presets and --lambda-algorithm and --lambda-engine leave."""
+    offered = [item for item in items if _in_its_experiments(item, found, settings)]
+    names = {"algorithm": settings.algorithms, "engine": settings.engines}
+    for what, wanted in names.items():
+        flag = f"--lambda-{what}"
+        here = [name for item in offered if (name := _value(item, what)) is not None]
+        if offered and (wrong := grid.not_offered(wanted, here, flag=flag, what=what)):
+            raise pytest.UsageError(wrong)
+    for item in offered:
+        if all(wanted is None or _value(item, what) in wanted for what, wanted in names.items()):
+            yield item
+
+
+def _in_its_experiments(item: pytest.Item, found: Collected, settings: Settings) -> bool:
+    matrix = matrix_of(item)
+    if grid.sits_out(matrix, settings):
+        return False
+    ours = found.ours.get(_key(item), ())
+    values = {name: value for name, value in _parameters(item).items() if name in ours}
+    return grid.admits(matrix, settings, algorithm=_value(item, "algorithm"), values=values)
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
+
+
+def _value(item: pytest.Item, what: str) -> str | None:
+    default = "reference" if what == "engine" else None
+    value = _parameters(item).get(what, default)
+    return value if isinstance(value, str) else None
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
+    """One line on what is about to happen; none where no test is ours."""
+    if not collected(config).selected or config.get_verbosity() < 0:
+        return None
+    settings = config.stash[SETTINGS]
+    where = (
+        f"AWS {settings.aws_region}"
+        if settings.aws_region
+        else settings.aws_endpoint_url or "the local Lambda endpoint (no AWS, no cost)"
+    )
+    data = ", ".join(f"{kind} {path}" for kind, path in settings.datasets.items()) or "bundled"
+    return f"lambda-ml: {where}; preset {settings.preset}; data {data}; metric {settings.metric}"

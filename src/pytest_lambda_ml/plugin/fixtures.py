@@ -1,0 +1,88 @@
+"""The fixtures `lambda_backend`, `deploy_function` and `lambda_benchmark`.
+
+Everything heavy is imported when a test uses them: a project that has the plugin installed and
+does not use it pays nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lambda_ml.plugin.collection import is_worker
+from pytest_lambda_ml.plugin.options import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from pytest_lambda_ml.campaign.session import DeployedFunction
+    from pytest_lambda_ml.plugin.backend import LambdaBackend
+    from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
+
+__all__ = ["BACKEND", "deploy_function", "lambda_backend", "lambda_benchmark"]
+
+BACKEND = pytest.StashKey["LambdaBackend"]()
+
+
+@pytest.fixture(scope="session")
+def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend]:
+    """AWS with ``--aws-region``, else a Lambda endpoint on this machine, for the whole session.
+
+    ``lambda_backend.campaign`` deploys and measures; everything is deleted at the end.
+    """
+    config = request.config
+    if is_worker(config):
+        pytest.fail(
+            "Lambda benchmarks cannot run under pytest-xdist: workers would disturb each other's "
+            "durations, and pytest-benchmark records nothing there; run them with -p no:xdist or "
+            "-n 0 (the concurrency that counts is Lambda's own: --lambda-concurrency)",
+            pytrace=False,
+        )
+    from pytest_lambda_ml.errors import LambdaMLError
+    from pytest_lambda_ml.plugin.backend import open_lambda_backend
+    from pytest_lambda_ml.plugin.progress import ProgressLine
+
+    try:
+        with open_lambda_backend(config.stash[SETTINGS], ProgressLine(config)) as backend:
+            config.stash[BACKEND] = backend
+            yield backend
+    except LambdaMLError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def deploy_function(
+    request: pytest.FixtureRequest, lambda_backend: LambdaBackend
+) -> Iterator[Callable[..., DeployedFunction]]:
+    """Deploy a handler folder: ``deploy_function(handler, configuration, messages=100)``.
+
+    ``configuration`` is a `pytest_lambda_ml.model.Configuration`; ``messages`` is how many are to
+    be published at once. The function is deleted at the end of the test.
+    """
+    from pytest_lambda_ml.plugin.benchmark import Deployer
+
+    deployer = Deployer(request.node, lambda_backend)
+    try:
+        yield deployer.deploy
+    finally:
+        deployer.remove_all()
+
+
+@pytest.fixture
+def lambda_benchmark(
+    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, lambda_backend: LambdaBackend
+) -> Iterator[LambdaBenchmark]:
+    """Measure one cell and record it: ``lambda_benchmark(handler=…, memory_mb=…, …)``.
+
+    Returns a `pytest_lambda_ml.campaign.result.CellResult`.
+    """
+    from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
+
+    measuring = LambdaBenchmark(request.node, benchmark, lambda_backend)
+    yield measuring
+    if measuring.called:
+        # What has no sample replays nothing, which is no mistake of the test's.
+        benchmark.skipped = True

@@ -1,0 +1,64 @@
+"""The table of `settings` as pytest options and ini keys, resolved once per session."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lambda_ml.errors import SettingError
+from pytest_lambda_ml.settings import OPTIONS, Settings, resolve
+
+if TYPE_CHECKING:
+    from pytest_lambda_ml.settings import Option
+
+__all__ = ["SETTINGS", "pytest_addoption", "pytest_configure"]
+
+SETTINGS = pytest.StashKey[Settings]()
+
+MARKER = (
+    "lambda_matrix(experiment, algorithm, engine, memory_mb, concurrency, batch_size, "
+    "invocations, timeout_s, ephemeral_mb): the cells that a Lambda benchmark measures"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer every row of the table; values are parsed in `pytest_configure`, all in one way."""
+    group = parser.getgroup("lambda-ml", "machine-learning inference on AWS Lambda")
+    for option in OPTIONS:
+        group.addoption(
+            option.flag,
+            dest=_dest(option),
+            action="append" if option.repeatable else "store",
+            metavar=option.metavar,
+            default=None,
+            help=f"{option.help} [ini: {option.ini}, environment: {option.env}]",
+        )
+        parser.addini(option.ini, option.help, type=option.ini_type, default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Resolve the settings before anything else happens."""
+    config.addinivalue_line("markers", MARKER)
+    try:
+        config.stash[SETTINGS] = resolve(
+            command_line={option.name: config.getoption(_dest(option)) for option in OPTIONS},
+            environ=os.environ,
+            ini={option.ini: _ini(config, option) for option in OPTIONS},
+            rootdir=config.rootpath,
+        )
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _dest(option: Option) -> str:
+    return f"lambda_ml_{option.name}"
+
+
+def _ini(config: pytest.Config, option: Option) -> object:
+    """The ini value; what pytest cannot read as the key's type is a setting error like others."""
+    try:
+        return config.getini(option.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise SettingError(f"ini key {option.ini}: {error}; {option.help}") from None

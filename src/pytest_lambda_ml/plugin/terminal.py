@@ -1,0 +1,45 @@
+"""The summary at the end of the session, and nothing where no cell was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lambda_ml.plugin.fixtures import BACKEND
+from pytest_lambda_ml.plugin.interrupt import NOT_SAVED
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+__all__ = ["pytest_terminal_summary"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Tables per algorithm, the bill, and what could not be measured honestly.
+
+    First, because pytest-benchmark's summary raises when a regression is found.
+    """
+    if config.stash.get(NOT_SAVED, False):
+        terminalreporter.write_line(
+            "lambda-ml: interrupted, so --benchmark-save was left out: "
+            "a partial run is never a baseline",
+            yellow=True,
+        )
+    backend = config.stash.get(BACKEND, None)
+    if backend is None or not backend.campaign.results:
+        return
+    from pytest_lambda_ml.plugin.summary import render
+
+    writer = config.get_terminal_writer()
+    terminalreporter.section("AWS Lambda")
+    text = render(
+        backend.campaign.results,
+        width=writer.fullwidth,
+        run_dir=str(backend.campaign.run_dir),
+        partial=backend.campaign.partial,
+        color=writer.hasmarkup,
+    )
+    for line in text.splitlines():
+        terminalreporter.write_line(line)

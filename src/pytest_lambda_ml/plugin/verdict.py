@@ -1,0 +1,84 @@
+"""What a cell's outcomes mean for its test: pure decisions and the sentences that say them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.errors import CellFailedError, SettingError
+from pytest_lambda_ml.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_lambda_ml.campaign.result import CellResult
+    from pytest_lambda_ml.model import Invocation
+
+__all__ = ["check_outcomes", "parse_allow"]
+
+SHOWN = 5
+"""How many invocations of each outcome a failure names."""
+
+
+def parse_allow(allow: Iterable[str]) -> frozenset[Outcome]:
+    """The outcomes that do not fail the test. Raises SettingError naming what is legal."""
+    names = (allow,) if isinstance(allow, str) else tuple(allow)
+    legal = [outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED]
+    wrong = [name for name in names if name not in legal]
+    if wrong:
+        raise SettingError(
+            f"lambda_benchmark(allow=…): {wrong[0]!r} is no outcome that could be allowed; "
+            f"legal are {', '.join(legal)}"
+        )
+    return frozenset(Outcome(name) for name in names)
+
+
+def check_outcomes(result: CellResult, allow: frozenset[Outcome], stored_in: str) -> None:
+    """Raise CellFailedError when messages ended in outcomes that are not allowed."""
+    wrong = [
+        outcome
+        for outcome in Outcome
+        if outcome is not Outcome.SUCCEEDED
+        and outcome not in allow
+        and result.outcomes.count(outcome)
+    ]
+    lines = [f"  {_sentence(result, outcome)}" for outcome in wrong]
+    if not result.outcomes.accounted_for:
+        lines.append("  the outcomes do not add up to what was published: please report this")
+    if not lines:
+        return
+    published = result.outcomes.published
+    raise CellFailedError(
+        f"{result.configuration.cell_id}: {published} published, "
+        f"{result.outcomes.succeeded} succeeded, but\n"
+        + "\n".join(lines)
+        + f"\nall log records are stored in {stored_in}"
+        + (
+            f"\nto let a cell end so, add allow=({', '.join(f'{o.value!r}' for o in wrong)},)"
+            if wrong
+            else ""
+        )
+    )
+
+
+def _sentence(result: CellResult, outcome: Outcome) -> str:
+    those = [each for each in result.invocations if each.outcome is outcome]
+    shown = ", ".join(_name(each) for each in those[:SHOWN])
+    more = f", and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
+    return f"{result.outcomes.count(outcome)} {outcome.value}: {shown}{more}"
+
+
+def _name(invocation: Invocation) -> str:
+    """Sample, request and what went wrong, as far as there is evidence."""
+    evidence = invocation.report or invocation.record or invocation.failure
+    text = f"sample {invocation.sample_id}"
+    if evidence:
+        text += f" (request {evidence.request_id}"
+        errors = (
+            getattr(source, name, None)
+            for source in (invocation.record, invocation.failure, invocation.report)
+            for name in ("error_message", "error_type")
+        )
+        if error := next((each for each in errors if each), None):
+            text += f": {error}"
+        text += ")"
+    return text

@@ -1,0 +1,272 @@
+"""The summary: what stands in it, and that it fits the terminal."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_lambda_ml.campaign.result import CellFigures, CellResult
+from pytest_lambda_ml.measure.pricing import Cost
+from pytest_lambda_ml.model import (
+    Configuration,
+    FailureRecord,
+    Invocation,
+    Outcome,
+    Outcomes,
+    Provenance,
+)
+from pytest_lambda_ml.plugin.summary import money, render
+
+RUN_DIR = "/home/me/project/.lambda-ml/runs/20260101T120000Z-0a1b2c3d"
+
+
+def cell(
+    algorithm: str = "svm",
+    memory_mb: int = 512,
+    *,
+    engine: str = "reference",
+    concurrency: int = 4,
+    batch_size: int = 100,
+    warm: int = 16,
+    billed_ms: float | None = 12.4,
+    notes: tuple[str, ...] = (),
+    backend: str = "local",
+    cpu_enforced: str | None = "cgroup-v1",
+    invocations: tuple[Invocation, ...] = (),
+    **outcomes: int,
+) -> CellResult:
+    published = 20
+    outcomes = outcomes or {"succeeded": published}
+    present = billed_ms is not None and warm > 0
+    per_million = billed_ms * memory_mb / 1024 / 1000 * 16.6667 + 0.2 if present else None
+    return CellResult(
+        run_id="0a1b2c3d",
+        configuration=Configuration(
+            algorithm=algorithm,
+            engine=engine,
+            memory_mb=memory_mb,
+            concurrency=concurrency,
+            batch_size=batch_size,
+        ),
+        outcomes=Outcomes(published=published, **outcomes),
+        invocations=invocations,
+        figures=CellFigures(
+            warm_count=warm if present else 0,
+            cold_starts=4 if outcomes.get("succeeded") else 0,
+            environments=4,
+            duration_ms_p50=billed_ms - 0.6 if present else None,
+            duration_ms_p95=billed_ms + 4.4 if present else None,
+            duration_ms_mean=billed_ms - 0.5 if present else None,
+            billed_ms_mean=billed_ms if present else None,
+            billed_ms_total=20 * billed_ms if present else None,
+            init_ms_p50=1043.2 if outcomes.get("succeeded") else None,
+            initialization_ms_p50=35.3 if outcomes.get("succeeded") else None,
+            processing_ms_p50=9.1 if present else None,
+            max_memory_mb=178 if outcomes.get("succeeded") else memory_mb,
+            gb_seconds_per_1k_items=0.1 if present else None,
+            cost_usd_per_million=per_million,
+            cost_usd_per_1k_items=per_million / 1e6 * 1000 / batch_size if present else None,
+            cost_total=Cost(
+                gb_seconds_usd=Decimal("0.0000123"),
+                requests_usd=Decimal("0.000004"),
+                sns_usd=Decimal("0.00001"),
+                logs_usd=Decimal("0.0000071"),
+            ),
+            makespan_s=3.2,
+            effective_concurrency=1,
+        ),
+        provenance=Provenance(
+            backend=backend,
+            region="us-east-1",
+            architecture="x86_64",
+            cpu_model="AMD EPYC 7B13",
+            cpu_enforced=cpu_enforced,
+            memory_enforced="cgroup-v1",
+            price_date="2026-11-24",
+            dependencies="host",
+            dataset="bundled",
+            weights=None,
+            notes=notes,
+        ),
+    )
+
+
+NOTE = "10240 MB asks for 5.79 vCPU, and this machine has 2: the durations are not those of Lambda"
+CAMPAIGN = (
+    cell("gaussian-mixture", 512, out_of_memory=20, billed_ms=None),
+    cell("gaussian-mixture", 1024, billed_ms=2512.0),
+    cell("gaussian-mixture", 2048, billed_ms=1256.0),
+    cell("svm", 512, billed_ms=12.4),
+    cell("svm", 1024, billed_ms=5.7),
+    cell("svm", 1024, billed_ms=5.6, concurrency=50, warm=0),
+    cell("svm", 10240, billed_ms=2.1, notes=(NOTE,), succeeded=18, failed=1, missing=1),
+    cell("svm", 512, engine="numpy", billed_ms=6.3),
+)
+
+
+def summary(*results: CellResult, width: int = 140, **options) -> str:
+    return render(results, width=width, run_dir=RUN_DIR, **options)
+
+
+def rows(text: str, algorithm: str) -> list[list[str]]:
+    """The cells of the rows beneath an algorithm's title, headings left out."""
+    lines = text.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(algorithm))
+    found = []
+    for line in lines[start + 4 :]:
+        if not re.match(r"\s*\d+ ", line):
+            break
+        found.append(line.split())
+    return found
+
+
+@pytest.mark.parametrize("width", [80, 100, 140, 200])
+def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
+    text = summary(*CAMPAIGN, width=width)
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_cell_is_one_row_at_every_width(width: int) -> None:
+    text = summary(*CAMPAIGN, width=width)
+    assert [row[0] for row in rows(text, "gaussian-mixture")] == ["512", "1024", "2048"]
+    assert [row[0] for row in rows(text, "svm")] == ["512", "1024", "1024", "10240", "512"]
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_what_decides_is_never_left_out(width: int) -> None:
+    text = summary(*CAMPAIGN, width=width)
+    for heading in ("memory", "init+load", "p50", "billed ms", "million", "1k items"):
+        assert heading in text
+
+
+def test_narrow_terminals_are_told_what_they_miss() -> None:
+    assert "a wider terminal also shows" in summary(*CAMPAIGN, width=80)
+    assert "a wider terminal" not in summary(*CAMPAIGN, width=140)
+
+
+def test_all_figures_of_a_cell_stand_in_its_row() -> None:
+    [row, _] = rows(summary(cell(memory_mb=512), cell(memory_mb=1024, billed_ms=9.0)), "svm")
+    assert " ".join(row) == ("512 0.29 4 1,043+35 16 11.8 16.8 12.4 178 (35%) $0.303 $0.00000303*")
+
+
+def test_what_is_the_same_in_all_rows_stands_in_the_title_once() -> None:
+    text = summary(cell(memory_mb=512), cell(memory_mb=1024))
+    assert "svm, engine reference, concurrency 4, batch 100" in text
+    assert "engine\n" not in text
+    text = summary(cell(engine="reference"), cell(engine="numpy"))
+    assert "svm, concurrency 4, batch 100" in text
+    assert [row[1] for row in rows(text, "svm")] == ["reference", "numpy"]
+
+
+def test_cheapest_and_fastest_are_marked_and_named() -> None:
+    text = summary(
+        cell(memory_mb=512, billed_ms=20.0),
+        cell(memory_mb=1024, billed_ms=8.0),
+        cell(memory_mb=2048, billed_ms=7.0),
+    )
+    marked = {row[0]: [value for value in row if value.endswith("*")] for row in rows(text, "svm")}
+    assert marked["512"] == []
+    assert len(marked["1024"]) == 1
+    assert marked["1024"][0].startswith("$")
+    assert marked["2048"] == ["7.0*"]
+    assert "cheapest: reference-1024-4-100" in text
+    assert "fastest: reference-2048-4-100" in text
+
+
+def test_a_single_cell_is_neither_cheapest_nor_fastest() -> None:
+    assert "*" not in summary(cell())
+
+
+def test_cells_of_different_batch_sizes_are_not_called_faster() -> None:
+    text = summary(cell(batch_size=1, billed_ms=1.0), cell(batch_size=1000, billed_ms=50.0))
+    assert "fastest" not in text
+    assert "cheapest: reference-512-4-1000" in text
+
+
+def test_a_cell_that_does_not_fit_is_named_with_why() -> None:
+    text = summary(*CAMPAIGN)
+    assert "reference-512-4-100 does not fit: 20 of 20 out of memory" in text
+    assert rows(text, "gaussian-mixture")[0].count("–") >= 5
+
+
+def test_a_cell_that_fails_says_what_its_handler_said() -> None:
+    failure = FailureRecord(
+        request_id="r",
+        function_name="f",
+        condition="RetriesExhausted",
+        run_id=None,
+        sample_id=None,
+        error_type="ImportError",
+        error_message="No module named 'torch'",
+    )
+    failed = Invocation(sample_id="00000", outcome=Outcome.FAILED, failure=failure)
+    text = summary(cell(failed=20, billed_ms=None, invocations=(failed,)))
+    assert "does not fit: 20 of 20 failed (No module named 'torch')" in text
+
+
+def test_partial_failures_are_counted() -> None:
+    assert "reference-10240-4-100: 1 of 20 failed, 1 of 20 missing" in summary(*CAMPAIGN)
+
+
+def test_a_cell_without_a_warm_invocation_says_what_to_do() -> None:
+    text = summary(*CAMPAIGN)
+    assert "reference-1024-50-100 has no warm invocation" in text
+    assert "raise --lambda-invocations above the concurrency" in text
+
+
+def test_the_bill_is_itemised_dated_and_summed_over_the_cells() -> None:
+    text = " ".join(summary(cell(), cell(memory_mb=1024)).split())
+    assert "would have cost $0.0000668" in text
+    for item in ("GB-seconds $0.0000246", "requests $0.000008", "SNS $0.00002", "2026-11-24"):
+        assert item in text
+
+
+def test_on_aws_the_bill_is_one() -> None:
+    text = summary(cell(backend="aws"))
+    assert "would have" not in text
+    assert "this machine" not in text
+
+
+def test_what_was_not_honest_is_said_once() -> None:
+    text = " ".join(summary(cell(notes=(NOTE,)), cell(memory_mb=1024, notes=(NOTE,))).split())
+    assert text.count(NOTE) == 1
+    assert "NOT enforced" not in text
+    assert "CPU share NOT enforced" in " ".join(summary(cell(cpu_enforced=None)).split())
+
+
+def test_where_the_run_is_stored_can_be_copied_whole() -> None:
+    assert f"Run stored in {RUN_DIR}" in summary(*CAMPAIGN, width=80)
+    assert f"Partial run stored in {RUN_DIR}" in summary(*CAMPAIGN, width=80, partial=True)
+
+
+def test_colour_only_where_the_terminal_has_it() -> None:
+    assert "\x1b[" not in summary(*CAMPAIGN)
+    assert "\x1b[" in summary(*CAMPAIGN, color=True)
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (None, "–"),
+        (0, "$0"),
+        (1234.5, "$1,234.50"),
+        (3.267, "$3.27"),
+        (0.3033, "$0.303"),
+        (0.0000123, "$0.0000123"),
+        (Decimal("0.00000303"), "$0.00000303"),
+    ],
+)
+def test_money(usd, text) -> None:
+    assert money(usd) == text
+
+
+@given(st.floats(1e-8, 1e6))
+def test_money_is_never_in_exponents_and_within_half_a_percent(usd: float) -> None:
+    text = money(usd)
+    assert "e" not in text
+    assert float(text.lstrip("$").replace(",", "")) == pytest.approx(usd, rel=5.1e-3, abs=6e-9)
