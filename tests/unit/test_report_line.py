@@ -190,6 +190,9 @@ class TestText:
             line = WARM.replace("\tDuration", f"\t{unknown}\tDuration").replace("\t", separator)
             assert parse_report(line) == report()
 
+    def test_a_label_is_a_word_of_its_own(self):
+        assert parse_report(WARM.replace("\t\n", "\tSub-Init Duration: 7 ms\t\n")) == report()
+
     def test_what_is_absent_is_none(self):
         assert parse_report(f"REPORT RequestId: {ID}\tDuration: 3.01 ms\t\n") == Report(
             request_id=ID, duration_ms=3.01
@@ -416,9 +419,9 @@ class TestInitReport:
                 InitReport(init_duration_ms=9999.79, phase="init", status="timeout"),
             ),
             (
-                "INIT_REPORT Init Duration: 83.58 ms\tPhase: invoke\tStatus: error\tError Type: A.B\n",
+                "INIT_REPORT Init Duration: 8.5 ms\tPhase: invoke\tStatus: error\tError Type: A.B\n",
                 InitReport(
-                    init_duration_ms=83.58,
+                    init_duration_ms=8.5,
                     phase="invoke",
                     status="error",
                     error_type="A.B",
