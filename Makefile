@@ -1,6 +1,47 @@
 # The two that everybody needs: `make bench` (the benchmarks, on this machine) and `make test`.
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
+# PIP_ARGS goes to pip, e.g. PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu".
+
+PYTHON   ?= python3
+PIP_ARGS ?=
+VENV     := .venv
+BIN      := $(VENV)/bin
+INSTALL  := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
 .PHONY: bench test lint perf clean
+
+bench: $(VENV)/bench
+	$(BIN)/pytest benchmarks/ --benchmark-autosave $(BENCH_ARGS)
+
+test: $(VENV)/test lint
+	$(BIN)/pytest $(TEST_ARGS)
+
+lint: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+perf: $(VENV)/test $(VENV)/aws-lambda-rie
+	AWS_LAMBDA_RIE=$(CURDIR)/$(VENV)/aws-lambda-rie $(BIN)/pytest tests/performance -s $(PERF_ARGS)
+
+clean:
+	rm -rf $(VENV) .lambda-ml .benchmarks
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/bench: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[llm]"
+	touch $@
+
+$(VENV)/test: $(VENV)/bench
+	$(INSTALL) -e ".[llm,dev]"
+	touch $@
+
+# AWS's runtime interface emulator, to measure beside: its binary comes in the wheel of the SAM CLI.
+$(VENV)/aws-lambda-rie: $(VENV)/bin/python
+	$(BIN)/python -m pip download --quiet --no-deps --dest $(VENV)/rie aws-sam-cli
+	cd $(VENV)/rie && ../bin/python -m zipfile -e aws_sam_cli-*.whl .
+	cp $(VENV)/rie/samcli/local/rapid/aws-lambda-rie-$$(uname -m | sed s/aarch64/arm64/) $@
+	chmod +x $@
+	rm -r $(VENV)/rie
