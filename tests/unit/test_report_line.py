@@ -182,7 +182,7 @@ class TestText:
         [
             "Billed Init Duration: 7 ms",
             "Snapshot Restore Duration: 7.25 ms",
-            "Sub-Init Duration: 7 ms",
+            "Phase: x",
         ],
     )
     def test_an_unknown_label_is_never_taken_for_a_known_one(self, unknown):
@@ -419,10 +419,10 @@ class TestInitReport:
                 InitReport(init_duration_ms=9999.79, phase="init", status="timeout"),
             ),
             (
-                "INIT_REPORT Init Duration: 8.5 ms\tPhase: invoke\tStatus: error\tError Type: A.B\n",
+                "INIT_REPORT Init Duration: 8.5 ms\tPhase: init\tStatus: error\tError Type: A.B\n",
                 InitReport(
                     init_duration_ms=8.5,
-                    phase="invoke",
+                    phase="init",
                     status="error",
                     error_type="A.B",
                 ),
