@@ -12,36 +12,29 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.campaign.evidence import (
     NEVER_RAN,
-    Attempt,
-    EndLine,
-    Fact,
     attempts,
     failure_outcome,
     read_event,
 )
+from pytest_lambda_ml.campaign.stream import Stream
 from pytest_lambda_ml.model import (
     FailureRecord,
-    InitReport,
     Invocation,
     InvocationRecord,
     Outcome,
     PublishedMessage,
-    Report,
     StartRecord,
-    StartType,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_lambda_ml.campaign.evidence import Attempt, Fact
     from pytest_lambda_ml.model import LogEvent
 
 __all__ = ["Correlator", "correlate"]
 
 MS_PER_S = 1000
-
-EVENT_OVERHEAD_BYTES = 26
-"""Added to each event's text when ingested bytes are counted (CloudWatch Logs, PutLogEvents)."""
 
 
 def correlate(
@@ -64,30 +57,6 @@ class _Sample:
     failures: dict[str, FailureRecord] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Stream:
-    """A log stream, which is an execution environment: its span, and what reset it when."""
-
-    first_ms: int
-    last_ms: int
-    events: dict[str, int] = field(default_factory=dict)
-    resets: dict[str, int] = field(default_factory=dict)
-    init_ms: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def size_bytes(self) -> int:
-        """The bytes of all events, each with CloudWatch's overhead."""
-        return sum(self.events.values()) + EVENT_OVERHEAD_BYTES * len(self.events)
-
-    def reset_before(self, report: Fact) -> bool:
-        """Whether an initialisation was cut off or a process died before this report."""
-        return any(
-            at <= report.timestamp_ms
-            for event_id, at in self.resets.items()
-            if event_id != report.event_id
-        )
-
-
 class Correlator:
     """Takes evidence as it comes; each addition costs in proportion to what is added.
 
@@ -102,7 +71,7 @@ class Correlator:
         self._samples: dict[str, _Sample] = {}
         self._sample_of: dict[str, str] = {}
         self._facts: dict[str, dict[tuple[str, str], Fact]] = {}
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Stream] = {}
         self._settled: set[str] = set()
         self._running: set[str] = set()
         self._fresh: list[str] = []
@@ -143,12 +112,9 @@ class Correlator:
         """Log events, those of other cells and runs among them."""
         touched: set[str] = set()
         for event in events:
-            stream = self._stream(event)
             fact = read_event(event)
-            if fact is None:
-                continue
-            self._note_reset(stream, fact)
-            request_id = self._file(fact)
+            self._streams.setdefault(event.log_stream, Stream()).add(event, fact)
+            request_id = self._file(fact) if fact else None
             if request_id is not None and request_id in self._sample_of:
                 touched.add(self._sample_of[request_id])
         for sample_id in touched:
@@ -189,7 +155,7 @@ class Correlator:
         """What CloudWatch Logs ingested from the environments at work."""
         return sum(stream.size_bytes for stream in self._streams_at_work())
 
-    def _streams_at_work(self) -> list[_Stream]:
+    def _streams_at_work(self) -> list[Stream]:
         names = {
             fact.log_stream
             for sample_id in self._published
@@ -197,26 +163,6 @@ class Correlator:
             for fact in self._facts.get(request_id, {}).values()
         }
         return [self._streams[name] for name in names]
-
-    def _stream(self, event: LogEvent) -> _Stream:
-        at = event.timestamp_ms
-        stream = self._streams.setdefault(event.log_stream, _Stream(at, at))
-        stream.first_ms, stream.last_ms = min(stream.first_ms, at), max(stream.last_ms, at)
-        stream.events[event.event_id] = len(event.message.encode())
-        return stream
-
-    def _note_reset(self, stream: _Stream, fact: Fact) -> None:
-        """Remember what makes the next invocation of an environment initialise again."""
-        value = fact.value
-        if isinstance(value, InitReport):
-            stream.init_ms[fact.event_id] = value.init_duration_ms
-            reset = value.phase == "invoke" or value.status not in {None, "success"}
-        elif isinstance(value, Report):
-            reset = value.status not in {None, "success"}
-        else:
-            reset = isinstance(value, EndLine)
-        if reset:
-            stream.resets[fact.event_id] = fact.timestamp_ms
 
     def _file(self, fact: Fact) -> str | None:
         """Put a fact with its request; returns the request's id, None for what is not ours."""
@@ -261,7 +207,7 @@ class Correlator:
                 continue
             parts = (report.duration_ms, report.init_duration_ms, report.restore_duration_ms)
             total_ms = sum(part for part in parts if part is not None)
-            total_ms += sum(self._streams[attempt.log_stream].init_ms.values())
+            total_ms += self._streams[attempt.log_stream].reported_init_ms
             self.longest_s = max(self.longest_s or 0.0, total_ms / MS_PER_S)
 
     def _attempts(self, sample: _Sample) -> list[Attempt]:
@@ -301,35 +247,13 @@ class Correlator:
         return Invocation(
             sample_id=sample_id,
             outcome=outcome,
-            start=self._start_type(attempt) if attempt else None,
+            start=self._streams[attempt.log_stream].start_type(attempt) if attempt else None,
             report=attempt.report if attempt else None,
             record=attempt.record if attempt else None,
             failure=failure,
             log_stream=attempt.log_stream if attempt else None,
             other_reports=others,
         )
-
-    def _start_type(self, attempt: Attempt) -> StartType | None:
-        """How the environment came to be ready; None where the evidence does not say.
-
-        Cold needs both the platform's Init Duration and the wrapper's first-call flag. When the
-        wrapper could not log its flag, the Init Duration alone shows a cold start; and when it did
-        not even begin, a reset of the environment shows that initialisation ran again.
-        """
-        report, record = attempt.report, attempt.record
-        if report is None or attempt.report_fact is None:
-            return None
-        timed = report.init_duration_ms is not None or report.restore_duration_ms is not None
-        reset = self._streams[attempt.log_stream].reset_before(attempt.report_fact)
-        if record is None:
-            if timed:
-                return StartType.COLD
-            return StartType.SUPPRESSED_INIT if reset and attempt.start is None else None
-        if not record.cold:
-            return None if timed else StartType.WARM
-        if timed:
-            return StartType.COLD
-        return StartType.SUPPRESSED_INIT if reset else StartType.PRE_INITIALISED
 
 
 def _failure(sample: _Sample, attempt: Attempt | None) -> FailureRecord | None:
