@@ -83,7 +83,8 @@ def tear_down(
         except BackendError as error:
             problems.setdefault(step.resource, str(error))
             continue
-        if step.last and step.resource not in problems:
+        if step.last:  # gone, also where a step before was refused
+            problems.pop(step.resource, None)
             ledger.deleted(step.resource)
     if problems:
         raise BackendError(
