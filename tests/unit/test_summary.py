@@ -239,6 +239,17 @@ def test_what_was_not_honest_is_said_once() -> None:
     assert "CPU share NOT enforced" in " ".join(summary(cell(cpu_enforced=None)).split())
 
 
+def test_notes_that_differ_in_numbers_alone_are_one_note() -> None:
+    text = summary(
+        cell(notes=("1 of 4 ran at one time",)),
+        cell(memory_mb=1024, notes=("3 of 4 ran at one time",)),
+        cell(memory_mb=2048, notes=("the CPU was shared",)),
+    )
+    assert "Note: 1 of 4 ran at one time (and 1 more with other numbers)" in text
+    assert "3 of 4" not in text
+    assert "Note: the CPU was shared" in text
+
+
 def test_where_the_run_is_stored_can_be_copied_whole() -> None:
     assert f"Run stored in {RUN_DIR}" in summary(*CAMPAIGN, width=80)
     assert f"Partial run stored in {RUN_DIR}" in summary(*CAMPAIGN, width=80, partial=True)

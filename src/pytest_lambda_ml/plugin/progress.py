@@ -86,9 +86,16 @@ class ProgressLine:
             self._last_s = now_s
         elif now_s - self._last_s >= PLAIN_EVERY_S:
             self._last_s = now_s
-            with self._uncaptured():
-                self._reporter.write_line(f"  {text}")
-                sys.stdout.flush()
+            self._write_plain(f"  {text}")
+
+    def _write_plain(self, line: str) -> None:
+        """A line of its own, after which the test's file is named again, as pytest does it."""
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        with self._uncaptured():
+            self._reporter.write_line(line)
+            if test and self._reporter.verbosity == 0:
+                self._reporter.write_fspath_result(test, "")
+            sys.stdout.flush()
 
     def _draw(self, text: str) -> None:
         width = self._writer.fullwidth if self._writer else 80

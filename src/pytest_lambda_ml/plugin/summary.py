@@ -7,6 +7,7 @@ out in a fixed order rather than wrapped.
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
@@ -265,7 +266,7 @@ def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial
         f"({provenance.region}, {provenance.architecture}, list prices of "
         f"{provenance.price_date}, no free tier)."
     )
-    notes = _unique([*(note for r in results for note in r.provenance.notes), *total.notes])
+    notes = _alike([*(note for r in results for note in r.provenance.notes), *total.notes])
     lines = [bill]
     if local:
         limits = _unique([_enforced(result) for result in results])
@@ -273,6 +274,17 @@ def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial
     lines += [f"Note: {note}" for note in notes]
     lines.append(f"{'Partial run' if partial else 'Run'} stored in {run_dir}")
     return "\n".join(_wrap(line, width, "") for line in lines)
+
+
+def _alike(notes: Iterable[str]) -> list[str]:
+    """Each note once; of those that differ in their numbers alone, the first and how many more."""
+    kinds: dict[str, list[str]] = {}
+    for note in _unique(notes):
+        kinds.setdefault(re.sub(r"[0-9.,]*[0-9]", "#", note), []).append(note)
+    return [
+        first + (f" (and {len(more)} more with other numbers)" if more else "")
+        for first, *more in kinds.values()
+    ]
 
 
 def _enforced(result: CellResult) -> str:

@@ -1,0 +1,65 @@
+"""Where Lambda benchmarks cannot run, that is said in a sentence, and nothing is started."""
+
+from __future__ import annotations
+
+import pytest
+
+OURS = {
+    "test_x.py": """
+        def test_ours(lambda_benchmark, memory_mb):
+            lambda_benchmark(handler="svm", memory_mb=memory_mb)
+
+        def test_other():
+            pass
+    """
+}
+
+
+def nothing_was_started(project) -> bool:
+    return not (project.root / ".lambda-ml").exists()
+
+
+def test_xdist_is_refused_for_our_tests_only(example) -> None:
+    project = example(OURS)
+    got = project.run_pytest("-n", "2", "--lambda-memory", "512")
+    assert got.outcomes["passed"] == 1
+    assert got.outcomes["error"] == 1
+    assert got.has("cannot run under pytest-xdist", "-n 0")
+    assert "Traceback" not in got.text
+    assert nothing_was_started(project)
+
+
+def test_without_pytest_benchmark_our_tests_are_skipped(example) -> None:
+    project = example(OURS)
+    got = project.run_pytest("-p", "no:benchmark", "-rs", "--lambda-memory", "512")
+    assert got.outcomes == {"passed": 1, "skipped": 1}
+    assert got.has("needs pytest-benchmark, which is switched off (-p no:benchmark)")
+    assert nothing_was_started(project)
+
+
+def test_benchmark_skip_skips_ours_too(example) -> None:
+    project = example(OURS)
+    got = project.run_pytest("--benchmark-skip", "--lambda-memory", "512")
+    assert got.outcomes == {"passed": 1, "skipped": 1}
+    assert nothing_was_started(project)
+
+
+def test_codspeed_is_refused(example) -> None:
+    """The option is all that is needed of it: it replaces the fixture that we record with."""
+    conftest = """
+        def pytest_addoption(parser):
+            parser.addoption("--codspeed", action="store_true")
+    """
+    project = example({**OURS, "conftest.py": conftest})
+    got = project.run_pytest("--codspeed")
+    assert got.returncode == pytest.ExitCode.USAGE_ERROR
+    assert got.has("ERROR: --codspeed replaces")
+    assert nothing_was_started(project)
+    assert project.run_pytest("--codspeed", "-k", "other").outcomes["passed"] == 1
+
+
+def test_collecting_starts_nothing(example) -> None:
+    project = example(OURS)
+    for option in ("--collect-only", "--setup-plan"):
+        assert project.run_pytest(option).returncode == 0
+    assert nothing_was_started(project)
