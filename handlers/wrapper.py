@@ -147,7 +147,7 @@ def read_message(event):
 
 def log(record_type, fields):
     """Print one record as one line, flushed: the process may be killed right after."""
-    print(json.dumps({"type": record_type, **fields}), flush=True)
+    print(json.dumps({"type": record_type, **fields}, default=str), flush=True)
 
 
 def output_digest(outputs):

@@ -1,0 +1,146 @@
+"""Finding a handler folder, its settings, and its requirements."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_lambda_ml.artifact import check_requirements, find_handler
+from pytest_lambda_ml.artifact.carried import carried_handlers
+from pytest_lambda_ml.errors import HandlerError, UnsupportedError
+
+SIX = ("k-means", "gaussian-mixture", "pca", "logistic-regression", "svm", "random-forest")
+
+
+@pytest.fixture
+def make_handler():
+    """Write a handler folder; keywords are files (``handler_toml="…"``)."""
+
+    def make(path, **files):
+        path.mkdir(parents=True)
+        defaults = {"handler_py": "", "requirements_txt": ""}
+        for name, content in (defaults | files).items():
+            if content is not None:
+                (path / name.replace("_", ".")).write_text(content)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("form", ["{}", "handlers/{}"])
+def test_carried_handlers_are_found_by_name_and_by_path(name, form, tmp_path):
+    folder = find_handler(form.format(name), engine="reference", search=[tmp_path])
+    assert folder.path == carried_handlers() / name
+    assert (folder.name, folder.engine, folder.dataset) == (name, "reference", "emotion")
+    check_requirements(folder)
+
+
+def test_the_language_model_takes_questions_time_and_an_extra():
+    folder = find_handler("tiny-llama-v0", engine="reference", search=[])
+    assert (folder.dataset, folder.timeout_s, folder.extra) == ("questions", 300, "llm")
+
+
+def test_a_relative_path_is_looked_for_in_order_and_before_the_carried_ones(tmp_path, make_handler):
+    beside, root = tmp_path / "tests", tmp_path
+    in_root = make_handler(root / "handlers" / "svm")
+    search = [beside, root]
+    assert find_handler("handlers/svm", engine="reference", search=search).path == in_root
+    in_tests = make_handler(beside / "handlers" / "svm")
+    assert find_handler("handlers/svm", engine="reference", search=search).path == in_tests
+
+
+def test_a_folder_without_handler_py_does_not_hide_a_carried_handler(tmp_path):
+    (tmp_path / "svm").mkdir()
+    folder = find_handler("svm", engine="reference", search=[tmp_path])
+    assert folder.path == carried_handlers() / "svm"
+
+
+def test_an_absolute_path_and_home_are_taken_as_they_are(tmp_path, make_handler, monkeypatch):
+    mine = make_handler(tmp_path / "mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_handler(mine, engine="reference", search=[]).path == mine
+    assert find_handler("~/mine", engine="reference", search=[]).path == mine
+
+
+def test_a_handler_that_is_nowhere_is_answered_with_the_places_tried(tmp_path):
+    with pytest.raises(HandlerError) as error:
+        find_handler("handlers/nope", engine="reference", search=[tmp_path])
+    assert str(tmp_path / "handlers" / "nope") in str(error.value)
+    assert str(carried_handlers() / "nope") in str(error.value)
+
+
+def test_an_engine_is_a_sub_folder_that_inherits_the_settings(tmp_path, make_handler):
+    mine = make_handler(tmp_path / "mine", handler_toml='dataset = "questions"\ntimeout_s = 9')
+    make_handler(mine / "fast", handler_toml="timeout_s = 5")
+    folder = find_handler("mine", engine="fast", search=[tmp_path])
+    assert folder.path == mine / "fast"
+    assert (folder.name, folder.engine) == ("mine", "fast")
+    assert (folder.dataset, folder.timeout_s) == ("questions", 5)
+
+
+def test_an_unknown_engine_is_answered_with_the_known_ones(tmp_path, make_handler):
+    make_handler(make_handler(tmp_path / "mine") / "fast")
+    with pytest.raises(HandlerError, match=r"no engine 'faster'.*reference, fast"):
+        find_handler("mine", engine="faster", search=[tmp_path])
+
+
+def test_a_folder_without_requirements_is_told_to_have_some(tmp_path, make_handler):
+    make_handler(tmp_path / "mine", requirements_txt=None)
+    with pytest.raises(HandlerError, match=r"mine has no requirements\.txt.*may be empty"):
+        find_handler("mine", engine="reference", search=[tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ("timeout = 5", "unknown key 'timeout'; known are dataset, timeout_s"),
+        ('timeout_s = "5"', "timeout_s must be of type int"),
+        ("timeout_s = true", "timeout_s must be of type int"),
+        ("dataset = ", "not valid TOML"),
+    ],
+)
+def test_wrong_settings_name_the_file_and_the_key(tmp_path, make_handler, settings, complaint):
+    mine = make_handler(tmp_path / "mine", handler_toml=settings)
+    with pytest.raises(HandlerError, match=complaint) as error:
+        find_handler("mine", engine="reference", search=[tmp_path])
+    assert str(mine / "handler.toml") in str(error.value)
+
+
+def requiring(make_handler, tmp_path, requirements, **files):
+    make_handler(tmp_path / "mine", requirements_txt=requirements, **files)
+    return find_handler("mine", engine="reference", search=[tmp_path])
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        "",
+        "# a comment\n\npytest>=7  # why\n--prefer-binary\n",
+        "Scikit_Learn",
+        "does-not-exist; python_version < '3'",
+    ],
+)
+def test_what_is_installed_is_supported(tmp_path, make_handler, requirements):
+    check_requirements(requiring(make_handler, tmp_path, requirements))
+
+
+def test_what_is_not_installed_is_named_with_how_to_install_it(tmp_path, make_handler):
+    folder = requiring(make_handler, tmp_path, "pytest\npytest<1\ndoes-not-exist>=2\n")
+    with pytest.raises(UnsupportedError) as error:
+        check_requirements(folder)
+    message = str(error.value)
+    assert "mine needs pytest<1 (installed: " in message
+    assert "does-not-exist>=2: pip install -r " in message
+    assert str(folder.path / "requirements.txt") in message
+
+
+def test_what_an_extra_brings_is_installed_by_the_extra(tmp_path, make_handler):
+    folder = requiring(make_handler, tmp_path, "does-not-exist", handler_toml='extra = "llm"')
+    with pytest.raises(UnsupportedError, match=r"pip install 'pytest-lambda-ml\[llm\]'"):
+        check_requirements(folder)
+
+
+def test_a_line_that_is_no_requirement_is_named_with_its_number(tmp_path, make_handler):
+    folder = requiring(make_handler, tmp_path, "pytest\nnot a requirement\n")
+    with pytest.raises(HandlerError, match=r"requirements\.txt:2: not a requirement"):
+        check_requirements(folder)
