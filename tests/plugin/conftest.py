@@ -20,31 +20,6 @@ import pytest
 PATIENCE_S = 240
 BIN = Path(sys.executable).parent
 
-ECHO = {
-    "echo/handler.py": """
-        def process(batch):
-            return [text.upper() for text in batch]
-    """,
-    "echo/requirements.txt": "",
-}
-"""A handler of the standard library alone."""
-
-TEST_ECHO = """
-    import pytest
-
-    @pytest.mark.lambda_matrix(
-        algorithm=["echo"], memory_mb=[512, 1024], concurrency=[2], batch_size=[10], invocations=6
-    )
-    def test_echo(lambda_benchmark, algorithm, engine, memory_mb, concurrency, batch_size):
-        result = lambda_benchmark(
-            handler=algorithm, engine=engine, memory_mb=memory_mb, concurrency=concurrency,
-            batch_size=batch_size,
-        )
-        assert result.outcomes.succeeded == 6
-"""
-
-EMOTIONS = "Emotion,Text\njoy,what a day\nsadness,what a pity\nanger,not again\n"
-
 
 @dataclass(frozen=True)
 class Ended:

@@ -46,7 +46,7 @@ def test_an_outcome_that_is_not_allowed_fails_with_who_and_why_and_what_to_do() 
         check_outcomes(cell, frozenset(), "/runs/x")
     said = str(error.value)
     assert "svm-reference-512-4-100: 3 published, 1 succeeded, but" in said
-    assert "1 failed: sample 00001 (request req-1: boom)" in said
+    assert "1 failed: sample 00001 (request req-1)\n    boom" in said
     assert "1 missing: sample 00002" in said
     assert "/runs/x" in said
     assert "allow=('failed', 'missing',)" in said

@@ -206,7 +206,7 @@ def test_a_cell_that_fails_says_what_its_handler_said() -> None:
     )
     failed = Invocation(sample_id="00000", outcome=Outcome.FAILED, failure=failure)
     text = summary(cell(failed=20, billed_ms=None, invocations=(failed,)))
-    assert "does not fit: 20 of 20 failed (No module named 'torch')" in text
+    assert "has no success: 20 of 20 failed (No module named 'torch')" in text
 
 
 def test_partial_failures_are_counted() -> None:

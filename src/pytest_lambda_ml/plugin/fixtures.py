@@ -41,16 +41,14 @@ def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend]:
             "-n 0 (the concurrency that counts is Lambda's own: --lambda-concurrency)",
             pytrace=False,
         )
-    from pytest_lambda_ml.errors import LambdaMLError
     from pytest_lambda_ml.plugin.backend import open_lambda_backend
+    from pytest_lambda_ml.plugin.benchmark import as_test_outcome
     from pytest_lambda_ml.plugin.progress import ProgressLine
 
-    try:
-        with open_lambda_backend(config.stash[SETTINGS], ProgressLine(config)) as backend:
-            config.stash[BACKEND] = backend
-            yield backend
-    except LambdaMLError as error:
-        pytest.fail(str(error), pytrace=False)
+    opened = open_lambda_backend(config.stash[SETTINGS], ProgressLine(config))
+    with as_test_outcome(), opened as backend:
+        config.stash[BACKEND] = backend
+        yield backend
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Ctrl-C: what is partial says so, and is never a baseline."""
+"""The end of the session: what is partial says so, and is never a baseline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["NOT_SAVED", "pytest_sessionfinish", "was_interrupted"]
 
 INTERRUPTED = pytest.StashKey[bool]()
-NOT_SAVED = pytest.StashKey[bool]()
+NOT_SAVED = pytest.StashKey[str]()
+"""Why pytest-benchmark did not save what it was asked to."""
 
 
 def was_interrupted(config: pytest.Config) -> bool:
@@ -27,17 +28,31 @@ def was_interrupted(config: pytest.Config) -> bool:
 def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int | pytest.ExitCode
 ) -> Generator[None]:
-    """Before pytest-benchmark saves: an interrupted run is not put among the saved ones.
-
-    It would be the latest there, and so the baseline of the next ``--benchmark-compare``.
-    """
+    """Before pytest-benchmark saves: say what it should leave out."""
     config = session.config
-    if exitstatus == pytest.ExitCode.INTERRUPTED and collected(config).selected:
-        config.stash[INTERRUPTED] = True
-        if backend := config.stash.get(BACKEND, None):
-            backend.campaign.mark_partial("interrupted")
-        benchmarks = config.pluginmanager.getplugin("pytest-benchmark")
-        if benchmarks is not None and (benchmarks.save or benchmarks.autosave):
-            benchmarks.save = benchmarks.autosave = None
-            config.stash[NOT_SAVED] = True
+    if collected(config).selected:
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            config.stash[INTERRUPTED] = True
+            if backend := config.stash.get(BACKEND, None):
+                backend.campaign.mark_partial("interrupted")
+        _hold_back(config)
     return (yield)
+
+
+def _hold_back(config: pytest.Config) -> None:
+    """Keep pytest-benchmark from saving what is no baseline, or from warning of nothing to save.
+
+    An interrupted run would be the latest of the saved ones, and so the baseline of the next
+    ``--benchmark-compare``. A session in which no cell had a sample is no mistake of the user's.
+    """
+    benchmarks = config.pluginmanager.getplugin("pytest-benchmark")
+    if benchmarks is None or not (benchmarks.save or benchmarks.autosave or benchmarks.json):
+        return
+    if not benchmarks.benchmarks:
+        benchmarks.save = benchmarks.autosave = benchmarks.json = None
+        config.stash[NOT_SAVED] = "nothing was recorded, so pytest-benchmark saved nothing"
+    elif was_interrupted(config) and (benchmarks.save or benchmarks.autosave):
+        benchmarks.save = benchmarks.autosave = None
+        config.stash[NOT_SAVED] = (
+            "interrupted, so pytest-benchmark saved nothing: a partial run is never a baseline"
+        )

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome
+from pytest_lambda_ml.plugin.verdict import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -220,7 +221,8 @@ def _troubles(rows: list[CellResult]) -> list[str]:
         ]
         said = ", ".join(counts)
         if outcomes.published and not outcomes.succeeded:
-            lines.append(f"{_short(row)} does not fit: {said}" + _reason(row))
+            verdict = "does not fit" if outcomes.out_of_memory else "has no success"
+            lines.append(f"{_short(row)} {verdict}: {said}" + _reason(row))
         elif counts:
             lines.append(f"{_short(row)}: {said}")
         if outcomes.succeeded and not figures.warm_count:
@@ -236,15 +238,8 @@ def _troubles(rows: list[CellResult]) -> list[str]:
 
 def _reason(row: CellResult) -> str:
     """What most of the invocations say went wrong, in one line."""
-    said = Counter(
-        record.error_message or record.error_type
-        for each in row.invocations
-        if (record := each.record or each.failure) and (record.error_message or record.error_type)
-    )
-    if not said:
-        return ""
-    text = str(said.most_common(1)[0][0]).strip().splitlines()[0]
-    return f" ({text[:100]})"
+    said = Counter(reason for each in row.invocations if (reason := reason_of(each)))
+    return f" ({said.most_common(1)[0][0][:100]})" if said else ""
 
 
 def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial: bool) -> str:

@@ -21,12 +21,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
     First, because pytest-benchmark's summary raises when a regression is found.
     """
-    if config.stash.get(NOT_SAVED, False):
-        terminalreporter.write_line(
-            "lambda-ml: interrupted, so --benchmark-save was left out: "
-            "a partial run is never a baseline",
-            yellow=True,
-        )
+    if why := config.stash.get(NOT_SAVED, None):
+        terminalreporter.write_line(f"lambda-ml: {why}", yellow=True)
     backend = config.stash.get(BACKEND, None)
     if backend is None or not backend.campaign.results:
         return

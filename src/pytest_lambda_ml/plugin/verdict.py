@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.campaign.result import CellResult
     from pytest_lambda_ml.model import Invocation
 
-__all__ = ["check_outcomes", "parse_allow"]
+__all__ = ["check_outcomes", "parse_allow", "reason_of"]
 
 SHOWN = 5
 """How many invocations of each outcome a failure names."""
@@ -61,24 +61,27 @@ def check_outcomes(result: CellResult, allow: frozenset[Outcome], stored_in: str
 
 
 def _sentence(result: CellResult, outcome: Outcome) -> str:
+    """How many, the first few by name, and what went wrong, each reason once."""
     those = [each for each in result.invocations if each.outcome is outcome]
     shown = ", ".join(_name(each) for each in those[:SHOWN])
     more = f", and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
-    return f"{result.outcomes.count(outcome)} {outcome.value}: {shown}{more}"
+    reasons = dict.fromkeys(reason for each in those if (reason := reason_of(each)))
+    told = "".join(f"\n    {reason}" for reason in list(reasons)[:SHOWN])
+    return f"{result.outcomes.count(outcome)} {outcome.value}: {shown}{more}{told}"
 
 
 def _name(invocation: Invocation) -> str:
-    """Sample, request and what went wrong, as far as there is evidence."""
     evidence = invocation.report or invocation.record or invocation.failure
-    text = f"sample {invocation.sample_id}"
-    if evidence:
-        text += f" (request {evidence.request_id}"
-        errors = (
-            getattr(source, name, None)
-            for source in (invocation.record, invocation.failure, invocation.report)
-            for name in ("error_message", "error_type")
-        )
-        if error := next((each for each in errors if each), None):
-            text += f": {error}"
-        text += ")"
-    return text
+    request = f" (request {evidence.request_id})" if evidence else ""
+    return f"sample {invocation.sample_id}{request}"
+
+
+def reason_of(invocation: Invocation) -> str | None:
+    """What the handler, or Lambda, said went wrong: its first line."""
+    said = (
+        getattr(source, name, None)
+        for name in ("error_message", "error_type")
+        for source in (invocation.record, invocation.failure, invocation.report)
+    )
+    text = next((each for each in said if each), None)
+    return str(text).strip().splitlines()[0] if text and str(text).strip() else None
