@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_lambda_ml.local import start_endpoint
+
 EMOTIONS = "Emotion,Text\n" + "".join(f"joy,message number {n}\n" for n in range(25))
 
 ECHO = {
@@ -254,8 +256,8 @@ def test_each_ends_as_it_should(endings, test, outcome) -> None:
         assert got.has("needs a-distribution-nobody-has>=9", "pip install -r")
     else:
         assert got.has(f"{outcome} test_x.py::{test}"), got.text
-    assert "Traceback" not in got.text
-    assert "INTERNALERROR" not in got.text
+    for noise in ("Traceback", "INTERNALERROR", "During handling of the above"):
+        assert noise not in got.text
 
 
 @pytest.mark.parametrize(
@@ -354,3 +356,47 @@ def test_a_session_interrupted_after_a_cell_is_no_baseline_either(example) -> No
     assert got.has("interrupted, so pytest-benchmark saved nothing")
     assert json.loads((project.root / "x.json").read_text())["partial"] is True
     assert project.runs()[0]["partial"]
+
+
+def test_a_second_ctrl_c_says_how_to_delete_what_is_left(example) -> None:
+    """The first comes with the test, the second while the session deletes what it created."""
+    conftest = """
+        import pytest
+        from pytest_lambda_ml.campaign import session
+
+        @pytest.fixture(autouse=True)
+        def interrupted_while_deleting(monkeypatch, lambda_backend):
+            yield
+            def ctrl_c(*_):
+                raise KeyboardInterrupt
+            lambda_backend.campaign._tear_down = ctrl_c
+    """
+    source = """
+        def test_x(lambda_backend, deploy_function):
+            raise KeyboardInterrupt
+    """
+    project = example({**ECHO, "conftest.py": conftest, "benchmarks/test_echo.py": source})
+    got = project.run_pytest("benchmarks")
+    assert got.has("pytest-lambda-ml purge --run")
+
+
+def test_the_init_metric_records_the_cold_starts(example) -> None:
+    project = example(ECHO)
+    got = project.run_pytest(
+        "benchmarks", "--lambda-metric=init", "--lambda-memory=512", "--benchmark-save=x"
+    )
+    assert got.outcomes == {"passed": 1}, got.text
+    [bench] = project.saved()[0]["benchmarks"]
+    assert bench["stats"]["rounds"] == bench["extra_info"]["cold_starts"]
+    assert bench["stats"]["median"] * 1000 == pytest.approx(bench["extra_info"]["init_ms_p50"])
+    assert bench["options"]["timer"] == "lambda_init_duration"
+
+
+def test_an_endpoint_started_by_hand_serves_as_well(example) -> None:
+    project = example(ECHO)
+    with start_endpoint() as endpoint:
+        got = project.run_pytest(
+            "benchmarks", "--lambda-memory=512", f"--aws-endpoint-url={endpoint.url}"
+        )
+    assert got.outcomes == {"passed": 1}, got.text
+    assert got.has("CPU share NOT enforced")  # nobody told this session what the endpoint does

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ from pytest_lambda_ml.plugin.recorder import clock_of, replay
 from pytest_lambda_ml.plugin.verdict import check_outcomes, parse_allow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -35,16 +34,12 @@ __all__ = ["Deployer", "LambdaBenchmark"]
 @contextmanager
 def as_test_outcome() -> Iterator[None]:
     """Turn our errors into a skip or a failure that says what it has to say, and no traceback."""
-    end: Callable[[str], object]
     try:
         yield
     except UnsupportedError as error:
-        end, reason = pytest.skip, str(error)
+        raise pytest.skip.Exception(str(error)) from None
     except LambdaMLError as error:
-        end, reason = partial(pytest.fail, pytrace=False), str(error)
-    else:
-        return
-    end(reason)  # out here, so that pytest does not show the error twice
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 class Deployer:
