@@ -157,8 +157,8 @@ class DataPlane:
             self._retire_if_outdated(environment)
             self._advance()
 
-    def completed(self, environment: Environment, completion: Completion) -> None:
-        """An environment ended its invocation."""
+    def completed(self, environment: Environment, completion: Completion, *, alive: bool) -> None:
+        """An environment ended its invocation; a dead one must not get the next request."""
         with self._lock:
             if invocation := self._invocations.get(completion.request_id):
                 invocation.completion = completion
@@ -168,6 +168,8 @@ class DataPlane:
                 failed=completion.error_type is not None,
                 resident_mb=environment.resident_mb,
             )
+            if not alive:
+                self._scheduler.gone(environment.number)
             self._retire_if_outdated(environment)
             self._advance()
 

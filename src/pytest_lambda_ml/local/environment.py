@@ -19,7 +19,7 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -46,6 +46,9 @@ INIT_TIMEOUT_S = 10.0
 
 _STOP_PATIENCE_S = 5.0
 
+_FLUSH_S = 0.25
+"""A running invocation's log lines can be read so long after they were written, at the latest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -70,8 +73,8 @@ class EnvironmentEvents(Protocol):
     def initialized(self, environment: Environment) -> None:
         """It waits for its first request."""
 
-    def completed(self, environment: Environment, completion: Completion) -> None:
-        """Its invocation is over and its log is written."""
+    def completed(self, environment: Environment, completion: Completion, *, alive: bool) -> None:
+        """Its invocation is over and its log is written; whether it can take another one."""
 
     def ended(self, environment: Environment) -> None:
         """Its process is gone."""
@@ -95,11 +98,17 @@ class _Running:
 
     request: RuntimeRequest
     started_at: float
-    deadline: Deadline | None = None
+    appointments: list[Deadline] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
     timed_out: bool = False
     ended_at: float | None = None
     body: bytes = b""
     error_type: str | None = None
+
+    def cancel_appointments(self) -> None:
+        """It is over: nothing is to be done about it any more."""
+        for appointment in self.appointments:
+            appointment.cancel()
 
 
 class Environment:
@@ -124,6 +133,7 @@ class Environment:
         self._inbox: queue.SimpleQueue[RuntimeRequest | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
+        self._flushing = threading.Lock()
         self._phase: Literal["init", "invoke", "ready"] = "init"
         self._spawned_at = 0.0
         self._init_deadline: Deadline | None = None
@@ -237,7 +247,7 @@ class Environment:
                 return
             if running.ended_at is None:
                 self._explain_end(running, return_code)
-        self._finish(running)
+        self._finish(running, alive=False)
 
     def _explain_end(self, running: _Running, return_code: int) -> None:
         running.ended_at = time.perf_counter()
@@ -282,7 +292,7 @@ class Environment:
         elif running is not None:
             self.resident_mb = self._peak_mb()
             self._write_end(running, None, None)
-            self._finish(running)
+            self._finish(running, alive=True)
         return self._inbox.get()
 
     def dispatched(self, request: RuntimeRequest) -> None:
@@ -300,8 +310,7 @@ class Environment:
             if running is None or running.request.request_id != request_id:
                 return
             running.ended_at, running.body, running.error_type = received_at, body, error_type
-            if running.deadline:
-                running.deadline.cancel()
+            running.cancel_appointments()
 
     def initialization_failed(self, body: bytes, error_type: str | None) -> None:
         """The client could not import the handler; it exits next."""
@@ -311,21 +320,36 @@ class Environment:
 
     def _begin(self, request: RuntimeRequest) -> None:
         self._log.append(start_line(request.request_id, self.spec.version))
-        running = _Running(request, time.perf_counter())
-        running.deadline = self._events.call_at(
-            running.started_at + self.spec.timeout_s, lambda: self._time_out(running)
-        )
-        self._running = running
+        running = self._running = _Running(request, time.perf_counter())
+        call_at, started_at = self._events.call_at, running.started_at
+        running.appointments = [
+            call_at(started_at + self.spec.timeout_s, lambda: self._time_out(running)),
+            call_at(started_at + _FLUSH_S, lambda: self._keep_flushing(running)),
+        ]
 
-    def _finish(self, running: _Running) -> None:
-        if running.deadline:
-            running.deadline.cancel()
-        events = self._log.take()
-        self._events.write_log(self.spec, self.stream, events)
-        tail = "".join(message for _, message in events)
-        self._events.completed(
-            self, Completion(running.request.request_id, running.body, running.error_type, tail)
+    def _keep_flushing(self, running: _Running) -> None:
+        """Who waits for an invocation that hangs must see that it began."""
+        self._flush(running)
+        if running.ended_at is None and not self._stopping:
+            running.appointments.append(
+                self._events.call_at(
+                    time.perf_counter() + _FLUSH_S, lambda: self._keep_flushing(running)
+                )
+            )
+
+    def _flush(self, running: _Running) -> None:
+        with self._flushing:
+            if events := self._log.take():
+                running.log += (message for _, message in events)
+                self._events.write_log(self.spec, self.stream, events)
+
+    def _finish(self, running: _Running, *, alive: bool) -> None:
+        running.cancel_appointments()
+        self._flush(running)
+        completion = Completion(
+            running.request.request_id, running.body, running.error_type, "".join(running.log)
         )
+        self._events.completed(self, completion, alive=alive)
 
     def _write_end(self, running: _Running, status: str | None, error_type: str | None) -> None:
         assert running.ended_at is not None, "an invocation that is written has ended"
