@@ -199,6 +199,11 @@ class Option:
         name = self.flag.removeprefix("--").removeprefix("lambda-")
         return "PYTEST_LAMBDA_ML_" + name.replace("-", "_").upper()
 
+    def place(self, source: Source) -> str:
+        """Where a user finds the value, as messages say it."""
+        places = {Source.ENVIRONMENT: f"environment variable {self.env}"}
+        return places.get(source, f"ini key {self.ini}" if source is Source.INI else self.flag)
+
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -324,6 +329,11 @@ class Settings:
         """Where the value of the field ``name`` came from."""
         return self.sources.get(name, Source.DEFAULT)
 
+    def place(self, name: str) -> str:
+        """The option, variable or ini key that set the field ``name``, for messages."""
+        option = next(option for option in OPTIONS if option.name == name)
+        return option.place(self.source(name))
+
     def given(self, name: str) -> bool:
         """Whether the field ``name`` was set on the command line."""
         return self.source(name) is Source.COMMAND_LINE
@@ -380,11 +390,7 @@ def _parse(option: Option, source: Source, raw: object) -> Any:
     try:
         return option.parse(text)
     except ValueError as legal:
-        place = {
-            Source.COMMAND_LINE: option.flag,
-            Source.ENVIRONMENT: f"environment variable {option.env}",
-            Source.INI: f"ini key {option.ini}",
-        }[source]
+        place = option.place(source)
         raise SettingError(f"{place}: {text!r} is not legal; legal is {legal}") from None
 
 

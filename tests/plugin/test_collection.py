@@ -213,6 +213,9 @@ def test_a_wrong_marker_is_a_usage_error_that_names_the_test(example, marker, sa
         (["--lambda-preset", "slow"], {}, "legal is one of quick, thesis"),
         (["-o", "lambda_invocations=many"], {}, "ini key lambda_invocations"),
         ([], {"PYTEST_LAMBDA_ML_TIMEOUT": "901"}, "PYTEST_LAMBDA_ML_TIMEOUT: '901'"),
+        (["--lambda-dataset", "emotion=no.csv"], {}, "--lambda-dataset: emotion=no.csv: there is"),
+        (["-o", "lambda_dataset=emotion=no.csv"], {}, "ini key lambda_dataset: emotion="),
+        (["--aws-region", "mars-1"], {}, "--aws-region: no prices for region 'mars-1'"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error_that_names_its_source(
@@ -225,7 +228,7 @@ def test_a_wrong_option_is_a_usage_error_that_names_its_source(
 
 
 def test_the_header_says_where_and_what(example) -> None:
-    got = example({"test_x.py": SUPERVISED}).run_pytest(
+    got = example({"test_x.py": SUPERVISED, "mine.csv": "Emotion,Text"}).run_pytest(
         "--collect-only", "--lambda-dataset", "emotion=mine.csv"
     )
     assert got.has("lambda-ml: the local Lambda endpoint", "preset quick", "emotion mine.csv")

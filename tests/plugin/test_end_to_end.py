@@ -300,13 +300,11 @@ def test_benchmark_disable_invokes_once_and_records_nothing(example) -> None:
     assert project.saved() == []
 
 
-def test_missing_data_fails_with_the_file_and_what_is_needed(example) -> None:
-    project = example(ECHO)
-    got = project.run_pytest(
-        "--lambda-dataset", "emotion=nowhere.csv", "--lambda-memory", "512", "benchmarks"
-    )
+def test_data_without_the_columns_it_needs_fails_with_what_is_needed(example) -> None:
+    project = example({**ECHO, "emotions.csv": "a,b\n1,2\n"})
+    got = project.run_pytest("--lambda-memory", "512", "benchmarks")
     assert got.outcomes == {"failed": 1}
-    assert got.has("cannot read", "nowhere.csv", "a CSV file in UTF-8 with the columns")
+    assert got.has("emotions.csv has no column Text, Emotion; it has a, b")
 
 
 SLEEPER = {

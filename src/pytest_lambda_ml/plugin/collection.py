@@ -12,7 +12,7 @@ import pytest
 
 from pytest_lambda_ml.errors import SettingError
 from pytest_lambda_ml.plugin import grid
-from pytest_lambda_ml.plugin.options import SETTINGS
+from pytest_lambda_ml.plugin.options import SETTINGS, check_outside
 from pytest_lambda_ml.plugin.recorder import attach_clock, default_columns
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=deselected)
     found.selected = len(kept)
     if found.selected:
+        check_outside(config.stash[SETTINGS])
         default_columns(config)
     for item in items:
         if uses_lambda(item):

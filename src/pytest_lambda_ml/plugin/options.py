@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_lambda_ml.errors import SettingError
+from pytest_lambda_ml.errors import PriceError, SettingError
 from pytest_lambda_ml.settings import OPTIONS, Settings, resolve
 
 if TYPE_CHECKING:
     from pytest_lambda_ml.settings import Option
 
-__all__ = ["SETTINGS", "pytest_addoption", "pytest_configure"]
+__all__ = ["SETTINGS", "check_outside", "pytest_addoption", "pytest_configure"]
 
 SETTINGS = pytest.StashKey[Settings]()
 
@@ -50,6 +51,25 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def check_outside(settings: Settings) -> None:
+    """Check what needs a look at files: done once it is known that a test will use them.
+
+    Raises UsageError naming the option, the value and what is legal.
+    """
+    for kind, path in settings.datasets.items():
+        if "://" not in path and not Path(path).expanduser().is_file():
+            raise pytest.UsageError(
+                f"{settings.place('datasets')}: {kind}={path}: there is no file {path}"
+            )
+    if settings.aws_region:
+        from pytest_lambda_ml.measure.pricing import load_prices
+
+        try:
+            load_prices().prices(settings.aws_region)
+        except PriceError as error:
+            raise pytest.UsageError(f"{settings.place('aws_region')}: {error}") from None
 
 
 def _dest(option: Option) -> str:
