@@ -105,7 +105,8 @@ def render(
     parts = []
     ordered = sorted(results, key=_first_seen(results))
     for algorithm, group in groupby(ordered, key=lambda r: r.configuration.algorithm):
-        parts.append(_algorithm(algorithm, list(group), width=width, color=color))
+        rows = sorted(group, key=_grid_order)
+        parts.append(_algorithm(algorithm, rows, width=width, color=color))
     parts.append(_beneath(results, width, run_dir, partial=partial))
     return "\n".join(parts)
 
@@ -113,6 +114,13 @@ def render(
 def _first_seen(results: Sequence[CellResult]) -> Callable[[CellResult], int]:
     order = {algorithm: i for i, algorithm in enumerate(_unique(_algorithms(results)))}
     return lambda result: order[result.configuration.algorithm]
+
+
+def _grid_order(result: CellResult) -> tuple[object, ...]:
+    """What is compared stands together, memory by memory, whatever test it came from."""
+    cell = result.configuration
+    another_engine = cell.engine != "reference"
+    return another_engine, cell.engine, cell.batch_size, cell.concurrency, cell.memory_mb
 
 
 def _algorithms(results: Iterable[CellResult]) -> list[str]:

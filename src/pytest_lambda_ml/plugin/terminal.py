@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 __all__ = ["pytest_terminal_summary"]
+
+PLAIN_WIDTH = 140
+"""Columns where there is no terminal, such as in a log of CI: everything is shown."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,10 +33,11 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     from pytest_lambda_ml.plugin.summary import render
 
     writer = config.get_terminal_writer()
+    terminal = terminalreporter.isatty or "COLUMNS" in os.environ
     terminalreporter.section("AWS Lambda")
     text = render(
         backend.campaign.results,
-        width=writer.fullwidth,
+        width=writer.fullwidth if terminal else PLAIN_WIDTH,
         run_dir=str(backend.campaign.run_dir),
         partial=backend.campaign.partial,
         color=writer.hasmarkup,
