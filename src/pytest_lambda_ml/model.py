@@ -234,7 +234,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """How many of the published messages ended how. ``published`` is counted where they are sent."""
+    """How many messages ended how. ``published`` is counted where they are sent."""
 
     published: int
     succeeded: int = 0

@@ -9,23 +9,25 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from pytest_lambda_ml.errors import EndpointError
-from pytest_lambda_ml.local.info import EndpointInfo
+from pytest_lambda_ml.local.info import INFO_PATH, EndpointInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_lambda_ml.local.limits import LimiterKind
 
-__all__ = ["Endpoint", "start_endpoint"]
+__all__ = ["Endpoint", "ask_endpoint", "start_endpoint"]
 
 _START_PATIENCE_S = 60.0
 _END_PATIENCE_S = 15.0
 _STDERR_TAIL_BYTES = 2000
+_ANSWER_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,17 @@ def start_endpoint(*, limiter: LimiterKind = "auto", time_scale: float = 1.0) ->
             yield Endpoint(_read_info(process, errors))
         finally:
             _end(process)
+
+
+def ask_endpoint(url: str) -> EndpointInfo | None:
+    """What the endpoint at this URL says it is; ``None`` if it is not one of ours."""
+    try:
+        with urllib.request.urlopen(  # noqa: S310  # an http URL, checked with the settings
+            url.rstrip("/") + INFO_PATH, timeout=_ANSWER_PATIENCE_S
+        ) as answer:
+            return EndpointInfo(**json.loads(answer.read()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _read_info(process: subprocess.Popen[bytes], errors: IO[bytes]) -> EndpointInfo:

@@ -6,7 +6,10 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EndpointInfo", "cpu_model", "memory_mb_for_functions"]
+__all__ = ["INFO_PATH", "EndpointInfo", "cpu_model", "memory_mb_for_functions"]
+
+INFO_PATH = "/pytest-lambda-ml/info"
+"""Where an endpoint answers what it is; no AWS service has such a path."""
 
 _RESERVE_MB = 1024
 """Left to the session, the endpoint and the page cache."""

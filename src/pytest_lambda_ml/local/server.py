@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pytest_lambda_ml.local.info import EndpointInfo, cpu_model, memory_mb_for_functions
+from pytest_lambda_ml.local.info import INFO_PATH, EndpointInfo, cpu_model, memory_mb_for_functions
 from pytest_lambda_ml.local.limits import LimiterKind, find_mechanism
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from werkzeug.serving import BaseWSGIServer
@@ -34,7 +35,19 @@ __all__ = ["main", "serve"]
 HOST = "127.0.0.1"
 
 
-def _make_server(port: int) -> BaseWSGIServer:
+def _with_info(application: Any, answer: Callable[[], bytes]) -> Any:
+    """The application, which also tells what the endpoint is."""
+
+    def respond(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] != INFO_PATH:
+            return application(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [answer()]
+
+    return respond
+
+
+def _make_server(port: int, answer: Callable[[], bytes]) -> BaseWSGIServer:
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -51,7 +64,7 @@ def _make_server(port: int) -> BaseWSGIServer:
         def log_request(self, *_arguments: Any, **_keywords: Any) -> None:
             """Requests are not logged."""
 
-    application = DomainDispatcherApplication(create_backend_app)
+    application = _with_info(DomainDispatcherApplication(create_backend_app), answer)
     server = make_server(HOST, port, application, threaded=True, request_handler=Handler)
     server.daemon_threads = True  # type: ignore[attr-defined]  # it is a ThreadingMixIn
     return server
@@ -98,21 +111,20 @@ def serve(
     cores = len(os.sched_getaffinity(0))
     capacity_vcpu = float(max(1, cores - 1))
     mechanism = find_mechanism(limiter)
-    server = _make_server(port)
-    url = f"http://{HOST}:{server.server_port}"
+    server = _make_server(port, lambda: json.dumps(asdict(info)).encode())
+    info = EndpointInfo(
+        url=f"http://{HOST}:{server.server_port}",
+        pid=os.getpid(),
+        cores=cores,
+        capacity_vcpu=capacity_vcpu,
+        cpu_enforced=mechanism.cpu,
+        memory_enforced=mechanism.memory,
+        cpu_model=cpu_model(),
+    )
     with EndpointFolder() as folder:
-        plane = _make_plane(mechanism, capacity_vcpu, folder, time_scale, url)
+        plane = _make_plane(mechanism, capacity_vcpu, folder, time_scale, info.url)
         try:
             threading.Thread(target=server.serve_forever, name="moto", daemon=True).start()
-            info = EndpointInfo(
-                url=url,
-                pid=os.getpid(),
-                cores=cores,
-                capacity_vcpu=capacity_vcpu,
-                cpu_enforced=mechanism.cpu,
-                memory_enforced=mechanism.memory,
-                cpu_model=cpu_model(),
-            )
             print(json.dumps(asdict(info)), flush=True)  # noqa: T201  # the parent reads this line
             if until_stdin_ends:
                 threading.Thread(target=_set_at_end_of_stdin, args=(end,), daemon=True).start()

@@ -10,7 +10,7 @@ from pytest_lambda_ml.artifact import build_package, check_requirements, find_ha
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
-from pytest_lambda_ml.local import start_endpoint
+from pytest_lambda_ml.local import ask_endpoint, start_endpoint
 from pytest_lambda_ml.settings import OPTIONS
 from pytest_lambda_ml.store.run_folder import create_run_folder
 
@@ -58,25 +58,18 @@ def _backend(settings: Settings, stack: ExitStack) -> Backend:
             cpu_enforced="aws",
             memory_enforced="aws",
         )
-    if settings.aws_endpoint_url:
-        return Backend(
-            kind="local",
-            clients=AwsClients(LOCAL_REGION, settings.aws_endpoint_url, dummy_credentials=True),
-            region=LOCAL_REGION,
-            cpu_enforced=None,
-            memory_enforced=None,
-            dependencies="host",
-        )
-    endpoint = stack.enter_context(start_endpoint())
+    url = settings.aws_endpoint_url
+    info = ask_endpoint(url) if url else stack.enter_context(start_endpoint()).info
+    # An endpoint of another make does not say what it enforces, so nothing is claimed of it.
     return Backend(
         kind="local",
-        clients=AwsClients(LOCAL_REGION, endpoint.url, dummy_credentials=True),
+        clients=AwsClients(LOCAL_REGION, info.url if info else url, dummy_credentials=True),
         region=LOCAL_REGION,
-        cpu_enforced=endpoint.info.cpu_enforced,
-        memory_enforced=endpoint.info.memory_enforced,
-        host_cores=endpoint.info.cores,
-        capacity_vcpu=endpoint.info.capacity_vcpu,
-        cpu_model=endpoint.info.cpu_model,
+        cpu_enforced=info.cpu_enforced if info else None,
+        memory_enforced=info.memory_enforced if info else None,
+        host_cores=info.cores if info else None,
+        capacity_vcpu=info.capacity_vcpu if info else None,
+        cpu_model=info.cpu_model if info else None,
         dependencies="host",
     )
 
