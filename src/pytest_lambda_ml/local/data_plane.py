@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from pytest_lambda_ml.local.awake import Awake
     from pytest_lambda_ml.local.function_spec import FunctionSpec
     from pytest_lambda_ml.local.limits import Mechanism
 
@@ -80,12 +81,14 @@ class DataPlane:
         surroundings: Surroundings,
         folder: Path,
         *,
+        awake: Awake | None = None,
         time_scale: float = 1.0,
     ) -> None:
         self._scheduler = Scheduler(capacity, time_scale=time_scale)
         self._mechanism = mechanism
         self._surroundings = surroundings
         self._folder = folder
+        self._awake = awake
         self._lock = threading.RLock()
         self._functions: dict[str, _Function] = {}
         self._invocations: dict[str, _Invocation] = {}
@@ -221,6 +224,8 @@ class DataPlane:
                         self._give_up(request_id, attempts, "RetriesExhausted")
                     else:
                         self._invocations.pop(request_id).done.set()
+        if self._awake is not None:
+            self._awake.keep(awake=self._scheduler.throttled)
         self._set_alarm(now)
 
     def _set_alarm(self, now: float) -> None:

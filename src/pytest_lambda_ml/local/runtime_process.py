@@ -15,20 +15,26 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.local.function_spec import FunctionSpec
 
-__all__ = ["runtime_command", "runtime_environment"]
+__all__ = ["die_with_parent", "runtime_command", "runtime_environment"]
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _setpriv = shutil.which("setpriv")
 
 
+def die_with_parent() -> list[str]:
+    """A prefix to a command: the kernel kills the process when the thread that started it dies.
+
+    Empty where util-linux' setpriv is missing.
+    """
+    return [_setpriv, "--pdeathsig", "KILL"] if _setpriv else []
+
+
 def runtime_command(handler: str) -> list[str]:
     """The runtime client for a handler (``module.function``).
 
-    Where util-linux' setpriv is there, the kernel kills the process when this one dies; an idle
-    process ends by itself then, since its connection breaks.
+    Even without `die_with_parent` an idle process ends by itself, since its connection breaks.
     """
-    die_with_parent = [_setpriv, "--pdeathsig", "KILL"] if _setpriv else []
-    return [*die_with_parent, sys.executable, "-m", "awslambdaric", handler]
+    return [*die_with_parent(), sys.executable, "-m", "awslambdaric", handler]
 
 
 def runtime_environment(

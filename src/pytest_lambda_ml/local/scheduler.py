@@ -291,6 +291,14 @@ class Scheduler:
         return sum(map(self._share, self._environments.values()))
 
     @property
+    def throttled(self) -> bool:
+        """Whether an invocation runs with less than a whole vCPU."""
+        return any(
+            item.state is _State.RUNNING and vcpu(item.memory_mb) < 1
+            for item in self._environments.values()
+        )
+
+    @property
     def committed_mb(self) -> int:
         """The memory that environments have or may grow to."""
         return sum(item.committed_mb for item in self._environments.values())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_lambda_ml.local.awake import Awake
 from pytest_lambda_ml.local.info import INFO_PATH, EndpointInfo, cpu_model, memory_mb_for_functions
 from pytest_lambda_ml.local.limits import LimiterKind, find_mechanism
 
@@ -71,7 +72,7 @@ def _make_server(port: int, answer: Callable[[], bytes]) -> BaseWSGIServer:
 
 
 def _make_plane(
-    mechanism: Mechanism, capacity_vcpu: float, folder: Path, time_scale: float, endpoint_url: str
+    mechanism: Mechanism, info: EndpointInfo, folder: Path, awake: Awake | None, time_scale: float
 ) -> DataPlane:
     from pytest_lambda_ml.local import moto_lambda
     from pytest_lambda_ml.local.code_store import CodeStore
@@ -79,9 +80,10 @@ def _make_plane(
     from pytest_lambda_ml.local.scheduler import HostCapacity
     from pytest_lambda_ml.local.services import MotoServices
 
-    capacity = HostCapacity(capacity_vcpu, memory_mb_for_functions())
-    plane = DataPlane(capacity, mechanism, MotoServices(), folder, time_scale=time_scale)
-    moto_lambda.install(plane, CodeStore(folder / "code"), endpoint_url)
+    capacity = HostCapacity(info.capacity_vcpu, memory_mb_for_functions())
+    services = MotoServices()
+    plane = DataPlane(capacity, mechanism, services, folder, awake=awake, time_scale=time_scale)
+    moto_lambda.install(plane, CodeStore(folder / "code"), info.url)
     return plane
 
 
@@ -122,7 +124,8 @@ def serve(
         cpu_model=cpu_model(),
     )
     with EndpointFolder() as folder:
-        plane = _make_plane(mechanism, capacity_vcpu, folder, time_scale, info.url)
+        awake = Awake(cores) if mechanism.cpu else None
+        plane = _make_plane(mechanism, info, folder, awake, time_scale)
         try:
             threading.Thread(target=server.serve_forever, name="moto", daemon=True).start()
             print(json.dumps(asdict(info)), flush=True)  # noqa: T201  # the parent reads this line
@@ -131,6 +134,8 @@ def serve(
             end.wait()
         finally:
             plane.close()
+            if awake is not None:
+                awake.close()
             mechanism.close()
     # Threads of connections may still wait for their clients: nothing of value is left in them.
     sys.stdout.flush()
