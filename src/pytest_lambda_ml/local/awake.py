@@ -18,7 +18,8 @@ from pytest_lambda_ml.local.runtime_process import die_with_parent
 
 __all__ = ["Awake"]
 
-_LOOP = ["/bin/sh", "-c", "while :; do :; done"]
+# It stops itself: a signal from here could come before its death signal is set.
+_LOOP = ["/bin/sh", "-c", "kill -STOP $$; while :; do :; done"]
 
 
 class Awake:
@@ -49,7 +50,6 @@ class Awake:
             stderr=subprocess.DEVNULL,
             env={"ENDPOINT": f"pytest-lambda-ml-{os.getpid()}-"},  # tells whose it is
         )
-        loop.send_signal(signal.SIGSTOP)
         os.sched_setscheduler(loop.pid, os.SCHED_IDLE, os.sched_param(0))
         return loop
 
