@@ -72,7 +72,11 @@ class StartType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """One cell of the grid: what is deployed and how it is invoked."""
+    """One cell of the grid: what is deployed and how it is invoked.
+
+    With ``snap_start`` a published version is invoked, whose environments are restored from a
+    snapshot of its initialisation. ``log_format`` is that of the platform's lines.
+    """
 
     algorithm: str
     engine: str = "reference"
@@ -82,6 +86,8 @@ class Configuration:
     architecture: Architecture = "x86_64"
     ephemeral_mb: int = 512
     timeout_s: int = 60
+    snap_start: bool = False
+    log_format: Literal["text", "json"] = "text"
 
     @property
     def cell_id(self) -> str:

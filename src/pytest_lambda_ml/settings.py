@@ -20,8 +20,12 @@ from pytest_lambda_ml.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_lambda_ml.model import Architecture
+
 __all__ = [
+    "ARCHITECTURES",
     "DATASET_KINDS",
+    "LOG_FORMATS",
     "METRICS",
     "OPTIONS",
     "PRESET_NAMES",
@@ -35,9 +39,12 @@ __all__ = [
 DATASET_KINDS = ("emotion", "questions")
 METRICS = ("billed", "duration", "init")
 PRESET_NAMES = ("quick", "thesis")
+ARCHITECTURES = ("x86_64", "arm64")
+LOG_FORMATS = ("text", "json")
 
 Metric = Literal["billed", "duration", "init"]
 PresetName = Literal["quick", "thesis"]
+LogFormat = Literal["text", "json"]
 
 
 class Source(StrEnum):
@@ -118,6 +125,18 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return parse
 
 
+_SWITCH = {"yes": True, "true": True, "on": True, "1": True}
+_SWITCH |= {"no": False, "false": False, "off": False, "0": False}
+
+
+def _switch(text: str) -> bool:
+    """A yes or a no, as environments and ini files spell it."""
+    try:
+        return _SWITCH[text.strip().lower()]
+    except KeyError:
+        raise ValueError("yes or no") from None
+
+
 def _text(what: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.strip():
@@ -164,7 +183,10 @@ def _datasets(text: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One row of the table. ``title`` is the field of `Settings`, the flag and the metavar."""
+    """One row of the table. ``title`` is the field of `Settings`, the flag and the metavar.
+
+    A switch has no metavar: the flag alone says yes.
+    """
 
     title: str
     parse: Callable[[str], Any]
@@ -184,9 +206,9 @@ class Option:
         return self.title.split()[1]
 
     @property
-    def metavar(self) -> str:
-        """What stands for the value in the help."""
-        return self.title.split()[2]
+    def metavar(self) -> str | None:
+        """What stands for the value in the help; ``None`` for a switch."""
+        return next(iter(self.title.split()[2:]), None)
 
     @property
     def ini(self) -> str:
@@ -220,6 +242,38 @@ OPTIONS: tuple[Option, ...] = (
         "aws_endpoint_url --aws-endpoint-url URL",
         _url,
         "Talk to this endpoint, such as one started by `pytest-lambda-ml local`",
+    ),
+    Option(
+        "role --lambda-role NAME|ARN",
+        _text("the name or the ARN of an IAM role"),
+        "Execution role of the functions; given, it is used as it is and never deleted",
+    ),
+    Option(
+        "bucket --lambda-bucket NAME",
+        _text("the name of an S3 bucket"),
+        "Bucket for packages and large messages; given, it is never deleted, nor are its packages",
+    ),
+    Option(
+        "repository --lambda-repository NAME",
+        _text("the name of an ECR repository"),
+        "Repository for images; given, it is never deleted, nor are its images",
+    ),
+    Option(
+        "architecture --lambda-architecture x86_64|arm64",
+        _one_of(ARCHITECTURES),
+        "Processor architecture of the functions (default: x86_64)",
+    ),
+    Option(
+        "snap_start --lambda-snap-start",
+        _switch,
+        "Invoke a published version that starts from a snapshot (SnapStart)",
+        default=False,
+    ),
+    Option(
+        "log_format --lambda-log-format text|json",
+        _one_of(LOG_FORMATS),
+        "Format in which Lambda logs (default: text)",
+        default="text",
     ),
     Option(
         "memory_mb --lambda-memory MB,…",
@@ -310,6 +364,12 @@ class Settings:
     aws_region: str | None = None
     aws_profile: str | None = None
     aws_endpoint_url: str | None = None
+    role: str | None = None
+    bucket: str | None = None
+    repository: str | None = None
+    architecture: Architecture | None = None
+    snap_start: bool = False
+    log_format: LogFormat = "text"
     memory_mb: tuple[int, ...] | None = None
     concurrency: tuple[int, ...] | None = None
     batch_size: tuple[int, ...] | None = None

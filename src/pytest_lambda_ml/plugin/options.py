@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,10 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(
             option.flag,
             dest=_dest(option),
-            action="append" if option.repeatable else "store",
-            metavar=option.metavar,
             default=None,
             help=f"{option.help} [ini: {option.ini}, environment: {option.env}]",
+            **_action(option),
         )
         parser.addini(option.ini, option.help, type=option.ini_type, default=None)
 
@@ -70,6 +69,12 @@ def check_outside(settings: Settings) -> None:
             load_prices().prices(settings.aws_region)
         except PriceError as error:
             raise pytest.UsageError(f"{settings.place('aws_region')}: {error}") from None
+
+
+def _action(option: Option) -> dict[str, Any]:
+    if option.metavar is None:
+        return {"action": "store_const", "const": "yes"}
+    return {"action": "append" if option.repeatable else "store", "metavar": option.metavar}
 
 
 def _dest(option: Option) -> str:
