@@ -74,6 +74,7 @@ class StartType(StrEnum):
 class Configuration:
     """One cell of the grid: what is deployed and how it is invoked.
 
+    ``region`` is given where a campaign has several; with one it is not part of the id.
     With ``snap_start`` a published version is invoked, whose environments are restored from a
     snapshot of its initialisation. ``log_format`` is that of the platform's lines.
     """
@@ -88,12 +89,13 @@ class Configuration:
     timeout_s: int = 60
     snap_start: bool = False
     log_format: Literal["text", "json"] = "text"
+    region: str | None = None
 
     @property
     def cell_id(self) -> str:
         """The values that make the test's id and the key by which runs are compared."""
         values = (self.algorithm, self.engine, self.memory_mb, self.concurrency, self.batch_size)
-        return "-".join(map(str, values))
+        return "-".join(map(str, (*values, self.region) if self.region else values))
 
     @property
     def vcpu(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -116,6 +117,10 @@ def _names(text: str) -> tuple[str, ...]:
     return _split(text, "one or more names, separated by commas")
 
 
+def _regions(text: str) -> str:
+    return ",".join(_split(text, "the name of an AWS region, such as eu-west-1, or several"))
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.strip() not in choices:
@@ -151,6 +156,17 @@ def _url(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise ValueError("a URL such as http://127.0.0.1:5000")
     return text.strip()
+
+
+def _usd(text: str) -> Decimal:
+    legal = "an amount in US dollars above 0, such as 2.50"
+    try:
+        value = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation:
+        raise ValueError(legal) from None
+    if not value.is_finite() or value <= 0:
+        raise ValueError(legal)
+    return value
 
 
 def _seconds(text: str) -> float:
@@ -229,9 +245,10 @@ class Option:
 
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "aws_region --aws-region REGION",
-        _text("the name of an AWS region, such as eu-west-1"),
-        "Run on AWS in this region; without it all runs on the local endpoint and costs nothing",
+        "aws_region --aws-region REGION,…",
+        _regions,
+        "Run on AWS in this region, or the grid in each of several; without it all runs on the "
+        "local endpoint and costs nothing",
     ),
     Option(
         "aws_profile --aws-profile NAME",
@@ -339,6 +356,18 @@ OPTIONS: tuple[Option, ...] = (
         default="quick",
     ),
     Option(
+        "dry_run --lambda-dry-run",
+        _switch,
+        "Deploy nothing: say what the selected cells would cost, how long they would take, and "
+        "which quotas they would touch",
+        default=False,
+    ),
+    Option(
+        "budget_usd --lambda-budget USD",
+        _usd,
+        "Do not start what is expected to cost more, and publish no message that could pass it",
+    ),
+    Option(
         "log_grace_s --lambda-log-grace S",
         _seconds,
         "Seconds to wait for log lines beyond the deadline (default: 60 on AWS, 2 locally)",
@@ -359,7 +388,10 @@ OPTIONS: tuple[Option, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the options came to. ``None`` means: not set, so what stands below decides."""
+    """What the options came to. ``None`` means: not set, so what stands below decides.
+
+    ``aws_region`` is as given: several regions are separated by commas.
+    """
 
     aws_region: str | None = None
     aws_profile: str | None = None
@@ -380,10 +412,17 @@ class Settings:
     metric: Metric = "billed"
     datasets: Mapping[str, str] = field(default_factory=dict)
     preset: PresetName = "quick"
+    dry_run: bool = False
+    budget_usd: Decimal | None = None
     log_grace_s: float | None = None
     run_root: Path
     cache_dir: Path
     sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @property
+    def aws_regions(self) -> tuple[str, ...]:
+        """The regions to run in; none is the local endpoint, or the one given by URL."""
+        return tuple(self.aws_region.split(",")) if self.aws_region else ()
 
     def source(self, name: str) -> Source:
         """Where the value of the field ``name`` came from."""

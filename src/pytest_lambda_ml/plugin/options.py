@@ -66,7 +66,8 @@ def check_outside(settings: Settings) -> None:
         from pytest_lambda_ml.measure.pricing import load_prices
 
         try:
-            load_prices().prices(settings.aws_region)
+            for region in settings.aws_regions:
+                load_prices().prices(region)
         except PriceError as error:
             raise pytest.UsageError(f"{settings.place('aws_region')}: {error}") from None
 
