@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_lambda_ml.artifact import Package
 from pytest_lambda_ml.aws.function import DeployedFunction, Deployer
 from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource, read_ledger
-from pytest_lambda_ml.aws.names import function_name, log_group_name, run_prefix
+from pytest_lambda_ml.aws.names import function_name, log_group_name, role_name, run_prefix
 from pytest_lambda_ml.aws.retry import passes_by_itself, with_patience
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.teardown import tear_down, teardown_steps
@@ -134,7 +134,7 @@ def test_everything_that_bears_tags_says_its_run_and_when_it_expires(
     function = site.deploy(package)
     shared, clients = site.deployer.shared, site.clients
     pairs = [
-        clients.iam.list_role_tags(RoleName=f"{run_prefix(site.run_id)}-function")["Tags"],
+        clients.iam.list_role_tags(RoleName=role_name(site.run_id, "eu-west-1"))["Tags"],
         clients.s3.get_bucket_tagging(Bucket=shared.bucket)["TagSet"],
         clients.sns.list_tags_for_resource(ResourceArn=function.topic_arn)["Tags"],
     ]
@@ -158,7 +158,7 @@ def test_the_role_may_write_logs_and_failures_and_nothing_else(
     site: Site, package: Package
 ) -> None:
     site.deploy(package)
-    role = f"{run_prefix(site.run_id)}-function"
+    role = role_name(site.run_id, "eu-west-1")
     policy = site.clients.iam.get_role_policy(RoleName=role, PolicyName="function")
     statements = policy["PolicyDocument"]["Statement"]
     assert [(item["Action"], item["Resource"]) for item in statements] == [

@@ -49,14 +49,14 @@ def function_name(run_id: str, number: int, cell_id: str) -> str:
     return start + slug
 
 
-def role_name(run_id: str) -> str:
-    """The execution role that all functions of a run share."""
-    return f"{run_prefix(run_id)}-function"
+def role_name(run_id: str, region: str) -> str:
+    """The execution role of a run's functions in a region; roles themselves have no region."""
+    return f"{run_prefix(run_id)}-{region}-function"
 
 
-def bucket_name(run_id: str, account: str) -> str:
+def bucket_name(run_id: str, region: str, account: str) -> str:
     """The bucket for packages; bucket names are unique in the world, hence the account."""
-    return f"{run_prefix(run_id)}-{account}".lower()
+    return f"{run_prefix(run_id)}-{region}-{account}".lower()
 
 
 def queue_name(run_id: str) -> str:

@@ -59,7 +59,7 @@ def create_shared_resources(
 
     role_arn = _create_role(clients, ledger, run_id, tags, queue_arn=queue_arn, log_group=log_group)
 
-    bucket = names.bucket_name(run_id, clients.identity[1])
+    bucket = names.bucket_name(run_id, clients.region, clients.identity[1])
     ledger.announce(Resource(Kind.BUCKET, bucket))
     clients.s3.create_bucket(Bucket=bucket, **_location(clients.region))
     clients.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _pairs(tags)})
@@ -76,7 +76,7 @@ def _create_role(
     log_group: str,
 ) -> str:
     """A role that may write to the session's log group and queue, and nothing else."""
-    role = names.role_name(run_id)
+    role = names.role_name(run_id, clients.region)
     ledger.announce(Resource(Kind.ROLE, role))
     role_arn: str = clients.iam.create_role(
         RoleName=role,
