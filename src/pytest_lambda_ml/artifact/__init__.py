@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pytest_lambda_ml.artifact.folder import HandlerFolder, find_handler
-from pytest_lambda_ml.artifact.package import Package, build_package
+from pytest_lambda_ml.artifact.image import Image, Layer
+from pytest_lambda_ml.artifact.package import ExternalArtifact, Package, build_package
 from pytest_lambda_ml.artifact.requirements import check_requirements
+from pytest_lambda_ml.artifact.target import Target, host_target
 from pytest_lambda_ml.artifact.training import TrainingData, train
 
 __all__ = [
+    "ExternalArtifact",
     "HandlerFolder",
+    "Image",
+    "Layer",
     "Package",
+    "Target",
     "TrainingData",
     "build_package",
     "check_requirements",
     "find_handler",
+    "host_target",
     "train",
 ]

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pytest_lambda_ml.artifact.carried import wrapper_path
 from pytest_lambda_ml.artifact.folder import file_sha256
@@ -18,8 +18,10 @@ from pytest_lambda_ml.errors import ArtifactError
 
 if TYPE_CHECKING:
     from pytest_lambda_ml.artifact.folder import HandlerFolder
+    from pytest_lambda_ml.artifact.image import Image
+    from pytest_lambda_ml.artifact.target import Target
 
-__all__ = ["Package", "build_package"]
+__all__ = ["ExternalArtifact", "Package", "build_package"]
 
 NOT_PACKAGED = frozenset({"train.py", "requirements.txt", "handler.toml", "README.md"})
 WEIGHTS = "weights.txt"
@@ -28,20 +30,55 @@ MODE = 0o100644 << 16  # a regular file that everybody may read
 STORED_ABOVE_BYTES = 1_000_000
 """Larger files are models, which hardly shrink: deflating them costs a minute for a few percent."""
 CHUNK_BYTES = 1 << 20
+DEFAULT_EPHEMERAL_MB = 512
+EPHEMERAL_RESERVE_MB = 64
+"""Left free beside the artifacts: for the file system itself and what the handler writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalArtifact:
+    """A file of the model that does not fit into the package; ``name`` is its place in it."""
+
+    name: str
+    path: Path
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A zip for Lambda. ``code_sha256`` is base64, as Lambda's CodeSha256; ``sha256`` is hex.
+    """What Lambda is to run: a zip at ``zip_path``, or an image (then that is ``None``).
 
-    ``weights`` says where the model's weights come from (``"random-init"``, for example).
+    ``code_sha256`` is Lambda's CodeSha256: base64 of a zip's digest, hex of an image manifest's;
+    ``sha256`` is the same digest in hex. ``size_bytes`` is compressed, ``unzipped_bytes`` is what
+    counts against Lambda's limits. ``weights`` says where the model's weights come from
+    (``"random-init"``, for example). ``target`` is ``None`` when the dependencies are left to the
+    interpreter that runs it. ``external_artifacts`` are fetched from S3 at initialisation.
     """
 
-    zip_path: Path
+    zip_path: Path | None
     sha256: str
     code_sha256: str
     size_bytes: int
     weights: str | None
+    kind: Literal["zip", "image"] = "zip"
+    target: Target | None = None
+    unzipped_bytes: int | None = None
+    external_artifacts: tuple[ExternalArtifact, ...] = ()
+    image: Image | None = None
+
+    @property
+    def dependencies(self) -> Literal["host", "package"]:
+        """Whose distributions the handler imports."""
+        return "host" if self.target is None else "package"
+
+    @property
+    def ephemeral_mb(self) -> int:
+        """The least ephemeral storage that a function of this package needs, in MB."""
+        external = sum(artifact.size_bytes for artifact in self.external_artifacts)
+        if not external:
+            return DEFAULT_EPHEMERAL_MB
+        return max(DEFAULT_EPHEMERAL_MB, -(-external // 2**20) + EPHEMERAL_RESERVE_MB)
 
 
 def build_package(folder: HandlerFolder, artifacts: Path | None, cache_dir: Path) -> Package:

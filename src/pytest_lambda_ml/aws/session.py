@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND, Pace, TokenBucket
+from pytest_lambda_ml.aws.retry import Patience
 from pytest_lambda_ml.aws.translation import backend_errors
 
-__all__ = ["AwsClients"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SERVICES", "AwsClients"]
+
+SERVICES = ("lambda", "sns", "sqs", "logs", "s3", "iam", "sts", "ecr")
 
 USER_AGENT = "pytest-lambda-ml"
 MAX_ATTEMPTS = 8
@@ -36,7 +44,10 @@ class AwsClients:
 
     ``endpoint_url`` points every service at one endpoint. With ``dummy_credentials`` no profile,
     environment variable or metadata service is asked for credentials. ``profile`` names a profile
-    of the user's AWS configuration. Raises `BackendError` when the profile does not exist.
+    of the user's AWS configuration. All clients together make at most ``calls_per_second`` calls
+    of the control plane (``None``: as many as they can), and repeat what is refused for a while
+    only; ``now`` and ``sleep`` are theirs to wait with. Raises `BackendError` when the profile
+    does not exist.
     """
 
     def __init__(
@@ -46,6 +57,9 @@ class AwsClients:
         profile: str | None = None,
         *,
         dummy_credentials: bool = False,
+        calls_per_second: float | None = CALLS_PER_SECOND,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.region = region
         self.endpoint_url = endpoint_url
@@ -60,8 +74,21 @@ class AwsClients:
             self.sqs = client("sqs")
             self.logs = client("logs")
             self.s3 = client("s3")
+            self.ecr = client("ecr")
             self.iam = client("iam")
             self.sts = client("sts")
+            self.ecr = client("ecr")
+        patience = Patience(sleep)
+        for service in SERVICES:
+            self.of(service).meta.events.register("needs-retry", patience)
+        if calls_per_second is not None:
+            pace = Pace(TokenBucket(calls_per_second, now=now, sleep=sleep))
+            for service in SERVICES:
+                self.of(service).meta.events.register("before-send", pace.of(service))
+
+    def of(self, service: str) -> Any:
+        """The client of one of `SERVICES`."""
+        return getattr(self, "lambda_" if service == "lambda" else service)
 
     @cached_property
     def identity(self) -> tuple[str, str]:
