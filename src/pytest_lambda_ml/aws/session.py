@@ -74,7 +74,6 @@ class AwsClients:
             self.sqs = client("sqs")
             self.logs = client("logs")
             self.s3 = client("s3")
-            self.ecr = client("ecr")
             self.iam = client("iam")
             self.sts = client("sts")
             self.ecr = client("ecr")
