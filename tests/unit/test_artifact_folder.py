@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from pytest_lambda_ml.artifact import check_requirements, find_handler
@@ -137,6 +139,17 @@ def test_what_is_not_installed_is_named_with_how_to_install_it(tmp_path, make_ha
 def test_what_an_extra_brings_is_installed_by_the_extra(tmp_path, make_handler):
     folder = requiring(make_handler, tmp_path, "does-not-exist", handler_toml='extra = "llm"')
     with pytest.raises(UnsupportedError, match=r"pip install 'pytest-lambda-ml\[llm\]'"):
+        check_requirements(folder)
+
+
+@pytest.mark.parametrize(("trained", "needed"), [(True, True), (False, False)])
+def test_an_engine_with_training_also_needs_what_the_reference_needs(
+    tmp_path, make_handler, trained, needed
+):
+    make_handler(tmp_path / "mine", requirements_txt="does-not-exist")
+    make_handler(tmp_path / "mine" / "fast", **({"train_py": ""} if trained else {}))
+    folder = find_handler("mine", engine="fast", search=[tmp_path])
+    with pytest.raises(UnsupportedError) if needed else nullcontext():
         check_requirements(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,22 @@ def test_training_runs_again_when_anything_changed(make_folder, data, runs, tmp_
     path.write_text(path.read_text() + "\n# changed\n")
     assert train(folder, data, tmp_path / "cache") != first
     assert len(list(runs.iterdir())) == 2
+
+
+@pytest.mark.parametrize("changed", ["train.py", "other/train.py"])
+def test_an_engine_is_trained_again_when_what_it_is_made_of_changed(
+    make_folder, data, runs, tmp_path, changed
+):
+    root = make_folder().path
+    for engine in ("fast", "other"):
+        shutil.copytree(root, root / engine, ignore=shutil.ignore_patterns("fast", "other"))
+    folders = [find_handler(root, engine=name, search=[]) for name in ("fast", "reference")]
+    first = [train(folder, data, tmp_path / "cache") for folder in folders]
+    with (root / changed).open("a") as file:
+        file.write("# changed\n")
+    second = [train(folder, data, tmp_path / "cache") for folder in folders]
+    assert first[0] != second[0]
+    assert (first[1] == second[1]) == (changed != "train.py")
 
 
 def test_byte_code_and_hidden_files_change_nothing(make_folder, data, runs, tmp_path):

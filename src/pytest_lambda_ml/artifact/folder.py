@@ -41,19 +41,30 @@ class HandlerFolder:
     weights: str | None = None
     extra: str | None = None
 
+    @property
+    def root(self) -> Path:
+        """The algorithm's folder: that of the engine ``reference``."""
+        return self.path if self.engine == REFERENCE else self.path.parent
+
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every file of this engine as (POSIX name, path), sorted by name.
 
         Left out: hidden files, byte code, and sub-folders that are engines of their own.
         """
-        found = sorted(_walk(self.path), key=lambda path: path.relative_to(self.path).as_posix())
-        return ((path.relative_to(self.path).as_posix(), path) for path in found)
+        return _named(self.path, self.path)
 
     def content_sha256(self) -> str:
-        """One digest of the names and contents of all `files`, in hex."""
+        """One digest of the names and contents of all `files`, in hex.
+
+        What train.py of an engine writes is made from the reference or a neighbour, so the files
+        of the whole algorithm count for an engine that has one.
+        """
+        derived = self.path != self.root and (self.path / "train.py").is_file()
+        folders = [self.root, *_engine_folders(self.root)] if derived else [self.path]
         digest = hashlib.sha256()
-        for name, path in self.files():
-            digest.update(f"{name}\0{file_sha256(path)}\n".encode())
+        for folder in folders:
+            for name, path in _named(folder, self.root):
+                digest.update(f"{name}\0{file_sha256(path)}\n".encode())
         return digest.hexdigest()
 
 
@@ -102,7 +113,16 @@ def _places(handler: Path, search: Sequence[Path]) -> list[Path]:
 
 
 def _engines(root: Path) -> list[str]:
-    return [REFERENCE, *sorted(path.parent.name for path in root.glob("*/handler.py"))]
+    return [REFERENCE, *(folder.name for folder in _engine_folders(root))]
+
+
+def _engine_folders(root: Path) -> list[Path]:
+    return sorted(path.parent for path in root.glob("*/handler.py"))
+
+
+def _named(folder: Path, base: Path) -> Iterator[tuple[str, Path]]:
+    """The files of one engine's folder, named from ``base`` on, sorted by name."""
+    return iter(sorted((path.relative_to(base).as_posix(), path) for path in _walk(folder)))
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -10,6 +10,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pytest_lambda_ml.errors import HandlerError, UnsupportedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_lambda_ml.artifact.folder import HandlerFolder
 
 __all__ = ["check_requirements", "installed_versions"]
@@ -18,7 +20,8 @@ __all__ = ["check_requirements", "installed_versions"]
 def check_requirements(folder: HandlerFolder) -> None:
     """Do nothing when everything in requirements.txt is installed here.
 
-    Raises `UnsupportedError`, saying what is missing and how to install it, when something is not.
+    An engine with a train.py also needs what the reference needs, of which it is made. Raises
+    `UnsupportedError`, saying what is missing and how to install it, when something is not.
     """
     versions = installed_versions(folder)
     wrong = [
@@ -36,13 +39,15 @@ def check_requirements(folder: HandlerFolder) -> None:
 
 
 def installed_versions(folder: HandlerFolder) -> dict[Requirement, str | None]:
-    """The installed version of each distribution in requirements.txt; None where there is none.
+    """The installed version of each distribution that is needed here; None where there is none.
 
+    Those are the ones in requirements.txt, and for training an engine also the reference's.
     Requirements whose marker excludes this interpreter are left out, as pip does.
     """
     return {
         requirement: _version(requirement.name)
-        for requirement in _requirements(folder)
+        for path in _files(folder)
+        for requirement in _requirements(path)
         if requirement.marker is None or requirement.marker.evaluate()
     }
 
@@ -54,8 +59,13 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _requirements(folder: HandlerFolder) -> list[Requirement]:
-    path = folder.path / "requirements.txt"
+def _files(folder: HandlerFolder) -> list[Path]:
+    trained = (folder.path / "train.py").is_file()
+    folders = [folder.path, *([folder.root] if trained and folder.root != folder.path else [])]
+    return [path / "requirements.txt" for path in folders]
+
+
+def _requirements(path: Path) -> list[Requirement]:
     requirements = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.partition(" #")[0].strip()
