@@ -1,0 +1,40 @@
+# What pytest may do: a policy to attach to whoever runs it, and a role for GitHub Actions.
+resource "aws_iam_policy" "runner" {
+  name        = "${local.role_prefix}-runner"
+  description = "Run pytest-lambda-ml benchmarks on this base"
+  policy      = templatefile("${path.module}/policies/runner.json", local.names)
+}
+
+locals {
+  github_runner = var.github_repository != null
+  new_provider  = local.github_runner && var.github_oidc_provider_arn == null
+  provider_arn  = local.new_provider ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_oidc_provider_arn
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  count = local.new_provider ? 1 : 0
+
+  url            = "https://token.actions.githubusercontent.com"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "runner" {
+  count = local.github_runner ? 1 : 0
+
+  name                 = "${local.role_prefix}-runner"
+  description          = "Benchmarks from workflows of ${var.github_repository}"
+  max_session_duration = 4 * 3600 # a grid with a concurrency of 10 takes its time
+
+  assume_role_policy = templatefile("${path.module}/policies/runner-trust.json", {
+    oidc_provider = local.provider_arn
+    repository    = var.github_repository
+    subject       = var.github_subject
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "runner" {
+  count = local.github_runner ? 1 : 0
+
+  role       = one(aws_iam_role.runner[*].name)
+  policy_arn = aws_iam_policy.runner.arn
+}
