@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["as_json", "plain"]
+__all__ = ["as_json", "from_plain", "plain"]
+
+T = TypeVar("T")
 
 
 def plain(value: Any) -> Any:
@@ -43,3 +45,18 @@ def plain(value: Any) -> Any:
 def as_json(value: Any, *, indent: int | None = None) -> str:
     """The value as JSON text."""
     return json.dumps(plain(value), ensure_ascii=False, indent=indent)
+
+
+def from_plain(kind: type[T], value: Mapping[str, Any], **given: object) -> T:
+    """A dataclass from what `plain` made of one; lists become tuples.
+
+    Keys that it has no field for are passed over: a newer version wrote them. ``given`` are fields
+    that are themselves no plain values. Raises TypeError when a field without default is missing.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # T is a dataclass
+    known = {
+        name: tuple(item) if isinstance(item, list) else item
+        for name, item in value.items()
+        if name in names
+    }
+    return kind(**{**known, **given})
