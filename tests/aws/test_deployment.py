@@ -18,7 +18,6 @@ from pytest_lambda_ml.artifact import Package
 from pytest_lambda_ml.aws.function import DeployedFunction, Deployer
 from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource, read_ledger
 from pytest_lambda_ml.aws.names import function_name, log_group_name, role_name, run_prefix
-from pytest_lambda_ml.aws.retry import passes_by_itself, with_patience
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.teardown import tear_down, teardown_steps
 from pytest_lambda_ml.errors import BackendError, DeploymentError
@@ -240,36 +239,6 @@ def test_a_refused_deployment_says_what_and_why(site: Site, package: Package) ->
     assert len([item for item in site.ledger.open_resources() if item.kind is Kind.FUNCTION]) == 2
     site.tear_down()  # a function that cannot be stopped is deleted all the same
     assert site.left() == []
-
-
-def test_a_role_that_lambda_has_not_heard_of_yet_is_waited_for(
-    site: Site, package: Package
-) -> None:
-    tries = iter([True, True, False])
-    deny = refuse(
-        "InvalidParameterValueException",
-        "The role defined for the function cannot be assumed by Lambda.",
-    )
-    site.clients.lambda_.meta.events.register(
-        "before-call.lambda.CreateFunction",
-        lambda **event: deny(**event) if next(tries) else None,
-    )
-    site.deploy(package)
-    assert site.slept == [1.0, 2.0]
-
-
-def test_patience_ends_after_a_minute_and_knows_what_will_not_pass() -> None:
-    slept: list[float] = []
-
-    def conflict() -> None:
-        raise client_error("ResourceConflictException", "an update is in progress")
-
-    with pytest.raises(ClientError):
-        with_patience(conflict, slept.append)
-    assert 60 <= sum(slept) < 70
-    assert not passes_by_itself(client_error("AccessDeniedException", "in progress"))
-    assert not passes_by_itself(client_error("ResourceConflictException", "already exists"))
-    assert not passes_by_itself(client_error("InvalidParameterValueException", "bad memory"))
 
 
 def test_a_step_that_fails_stops_no_other_and_stays_in_the_ledger(

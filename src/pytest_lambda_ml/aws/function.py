@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.ledger import Kind, Resource
 from pytest_lambda_ml.aws.resources import SharedResources, create_shared_resources
-from pytest_lambda_ml.aws.retry import with_patience
 from pytest_lambda_ml.aws.translation import backend_errors
 from pytest_lambda_ml.errors import DeploymentError
 
@@ -141,7 +140,7 @@ class Deployer:
             "Tags": self._tags,
         }
         lambda_ = self._clients.lambda_
-        answer = with_patience(lambda: lambda_.create_function(**request), self._sleep)
+        answer = lambda_.create_function(**request)
         lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
         arn: str = answer["FunctionArn"]
         return arn
@@ -156,20 +155,14 @@ class Deployer:
     ) -> None:
         """Reserved concurrency; no retries; and a destination for events that never log a line."""
         lambda_ = self._clients.lambda_
-        with_patience(
-            lambda: lambda_.put_function_concurrency(
-                FunctionName=name, ReservedConcurrentExecutions=configuration.concurrency
-            ),
-            self._sleep,
+        lambda_.put_function_concurrency(
+            FunctionName=name, ReservedConcurrentExecutions=configuration.concurrency
         )
-        with_patience(
-            lambda: lambda_.put_function_event_invoke_config(
-                FunctionName=name,
-                MaximumRetryAttempts=0,
-                MaximumEventAgeInSeconds=event_age_s,
-                DestinationConfig={"OnFailure": {"Destination": shared.queue_arn}},
-            ),
-            self._sleep,
+        lambda_.put_function_event_invoke_config(
+            FunctionName=name,
+            MaximumRetryAttempts=0,
+            MaximumEventAgeInSeconds=event_age_s,
+            DestinationConfig={"OnFailure": {"Destination": shared.queue_arn}},
         )
 
     def _subscribe(self, name: str, function_arn: str) -> tuple[str, str]:
@@ -179,15 +172,12 @@ class Deployer:
         pairs = [{"Key": key, "Value": value} for key, value in self._tags.items()]
         self._clients.sns.create_topic(Name=name, Tags=pairs)
         lambda_ = self._clients.lambda_
-        with_patience(
-            lambda: lambda_.add_permission(
-                FunctionName=name,
-                StatementId="topic",
-                Action="lambda:InvokeFunction",
-                Principal="sns.amazonaws.com",
-                SourceArn=topic_arn,
-            ),
-            self._sleep,
+        lambda_.add_permission(
+            FunctionName=name,
+            StatementId="topic",
+            Action="lambda:InvokeFunction",
+            Principal="sns.amazonaws.com",
+            SourceArn=topic_arn,
         )
         self._ledger.announce(Resource(Kind.SUBSCRIPTION, topic_arn, owner=name))
         subscription_arn: str = self._clients.sns.subscribe(

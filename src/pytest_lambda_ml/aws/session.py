@@ -45,9 +45,9 @@ class AwsClients:
     ``endpoint_url`` points every service at one endpoint. With ``dummy_credentials`` no profile,
     environment variable or metadata service is asked for credentials. ``profile`` names a profile
     of the user's AWS configuration. All clients together make at most ``calls_per_second`` calls
-    of the control plane (``None``: as many as they can), and repeat what is refused for a while
-    only; ``now`` and ``sleep`` are theirs to wait with. Raises `BackendError` when the profile
-    does not exist.
+    of the control plane (``None``: 12 on AWS, no limit at an endpoint), and repeat what is refused
+    for a while only; ``now`` and ``sleep`` are theirs to wait with. Raises `BackendError` when the
+    profile does not exist.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class AwsClients:
         profile: str | None = None,
         *,
         dummy_credentials: bool = False,
-        calls_per_second: float | None = CALLS_PER_SECOND,
+        calls_per_second: float | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -80,8 +80,9 @@ class AwsClients:
         patience = Patience(sleep)
         for service in SERVICES:
             self.of(service).meta.events.register("needs-retry", patience)
-        if calls_per_second is not None:
-            pace = Pace(TokenBucket(calls_per_second, now=now, sleep=sleep))
+        if endpoint_url is None or calls_per_second is not None:
+            bucket = TokenBucket(calls_per_second or CALLS_PER_SECOND, now=now, sleep=sleep)
+            pace = Pace(bucket)
             for service in SERVICES:
                 self.of(service).meta.events.register("before-send", pace.of(service))
 

@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    SSOError,
+    TokenRetrievalError,
+    WaiterError,
+)
 
 from pytest_lambda_ml.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["backend_errors", "code_of", "said"]
+__all__ = ["backend_errors", "code_of", "message_of", "no_credentials", "said", "unreachable"]
+
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    TokenRetrievalError,
+    SSOError,
+)
+_REFUSED_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "AuthFailure",
+    }
+)
+_NO_CONNECTION = (
+    EndpointConnectionError,
+    ConnectTimeoutError,
+    ProxyConnectionError,
+    HTTPClientError,
+)
 
 
 @contextmanager
@@ -30,6 +67,11 @@ def said(error: Exception) -> str:
     if isinstance(error, ClientError):
         detail = error.response.get("Error", {})
         return f"{detail.get('Code', 'unknown error')}: {detail.get('Message', '')}".rstrip(": ")
+    if isinstance(error, WaiterError):
+        answer: Any = error.last_response or {}
+        state = answer.get("Configuration", answer)
+        reason = state.get("StateReason") or state.get("LastUpdateStatusReason")
+        return f"{error}: {reason}" if reason else str(error)
     return str(error)
 
 
@@ -37,3 +79,25 @@ def code_of(error: ClientError) -> str:
     """AWS's error code, ``"ResourceNotFoundException"`` for example."""
     code: str = error.response.get("Error", {}).get("Code", "")
     return code
+
+
+def message_of(error: ClientError) -> str:
+    """AWS's message without the code and the operation that boto3 puts before it."""
+    message: str = error.response.get("Error", {}).get("Message", "")
+    return message
+
+
+def unreachable(error: BaseException | None) -> bool:
+    """Whether this error of ours, or of boto3's, says that no connection could be made."""
+    while error is not None:
+        if isinstance(error, _NO_CONNECTION):
+            return True
+        error = error.__cause__
+    return False
+
+
+def no_credentials(error: Exception) -> bool:
+    """Whether there are no credentials, or AWS does not accept those that there are."""
+    if isinstance(error, ClientError):
+        return code_of(error) in _REFUSED_CREDENTIALS
+    return isinstance(error, _NO_CREDENTIALS)
