@@ -7,10 +7,7 @@ import random
 import sys
 from typing import TYPE_CHECKING, Self
 
-from pytest_lambda_ml.aws.failures import FailureReceiver
-from pytest_lambda_ml.aws.function import DeployedFunction, Deployer
-from pytest_lambda_ml.aws.ledger import Ledger
-from pytest_lambda_ml.aws.logs import LogPoller
+from pytest_lambda_ml.aws.function import DeployedFunction
 from pytest_lambda_ml.aws.publish import check_sizes
 from pytest_lambda_ml.campaign.assemble import assemble_result, stored_cell
 from pytest_lambda_ml.campaign.backend import Backend
@@ -19,9 +16,9 @@ from pytest_lambda_ml.campaign.correlate import Correlator
 from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S, Deadline
 from pytest_lambda_ml.campaign.plan import event_age_s, parallel_invocations, plan_messages
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
-from pytest_lambda_ml.campaign.run import CellRun, CellSource, Progress
-from pytest_lambda_ml.campaign.source import AwsSource
-from pytest_lambda_ml.campaign.teardown import purge_hint, tear_down
+from pytest_lambda_ml.campaign.run import CellRun, Progress
+from pytest_lambda_ml.campaign.site import Site, ledger_name
+from pytest_lambda_ml.campaign.teardown import purge_hint
 from pytest_lambda_ml.errors import BackendError, DeploymentError, LambdaMLError
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.store.journal import JOURNAL, Journal
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_lambda_ml.artifact import Package
-    from pytest_lambda_ml.aws.ledger import Resource
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.model import Configuration
@@ -49,7 +45,6 @@ __all__ = [
     "SystemClock",
 ]
 
-LEDGER = "ledger.jsonl"
 LOG_GRACE_S = {"aws": 60.0, "local": 2.0}
 POLL_PAUSE_S = {"aws": (1.0, 2.0), "local": (0.5, 0.5)}
 """Between two polls, at random within: AWS takes 5 to 25 calls a second by region, and locally a
@@ -57,7 +52,7 @@ poll competes with what is measured."""
 
 
 class CampaignSession:
-    """All cells of one pytest session on one backend; a context manager that leaves nothing behind.
+    """All cells of one pytest session; a context manager that leaves nothing behind.
 
     Nothing is created before the first `deploy`. Cells may be deployed and measured one after the
     other; a failed `deploy` or `measure` leaves the session usable for the next cell. Use from one
@@ -66,8 +61,10 @@ class CampaignSession:
     ``run_dir`` (see `store.run_folder.create_run_folder`) receives ``journal.jsonl`` and
     ``ledger.jsonl`` as the session goes, and ``run.json`` when it is closed. ``log_grace_s`` is
     how long a late log line is waited for after the derived end of the work (``None``: 60 s on
-    AWS, 2 s locally). ``options`` are recorded in ``run.json`` as given. Raises `PriceError` when
-    no prices are known for the backend's region.
+    AWS, 2 s locally). ``options`` are recorded in ``run.json`` as given. A session in several
+    regions has the other ones' backends in ``elsewhere``: a cell runs where its configuration says,
+    and each region has a ledger of its own. Raises `PriceError` when no prices are known for a
+    backend's region.
     """
 
     def __init__(
@@ -80,6 +77,7 @@ class CampaignSession:
         log_grace_s: float | None = None,
         options: Mapping[str, object] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        elsewhere: Sequence[Backend] = (),
     ) -> None:
         self.backend = backend
         self.run_dir = run_dir
@@ -90,22 +88,17 @@ class CampaignSession:
         self._on_progress = on_progress or (lambda _: None)
         self._created_s = self._clock.now()
         self._prices = load_prices()
-        self._prices.prices(backend.region)
-        self._ledger = Ledger(
-            run_dir / LEDGER,
-            run_id=run_id,
-            region=backend.region,
-            endpoint_url=backend.clients.endpoint_url,
-        )
         self._journal = Journal(run_dir / JOURNAL, self._clock.now)
-        self._deployer = Deployer(
-            backend.clients,
-            self._ledger,
-            run_id=run_id,
-            created_at_s=self._created_s,
-            sleep=self._clock.sleep,
-        )
-        self._logs: LogPoller | None = None
+        self._sites: dict[str, Site] = {}
+        for each in (backend, *elsewhere):
+            self._prices.prices(each.region)
+            self._sites[each.region] = Site(
+                each,
+                run_dir / ledger_name(each.region if elsewhere else None),
+                run_id=run_id,
+                created_s=self._created_s,
+                clock=self._clock,
+            )
         self._results: list[CellResult] = []
         self._partial_reason: str | None = None
         self._next_sample = 0
@@ -120,9 +113,10 @@ class CampaignSession:
         it. The first call also creates what the session shares: role, bucket, failure queue, log
         group. Raises `DeploymentError`; what the failed deployment had created is deleted again.
         """
-        name = self._deployer.next_name(configuration)
+        site = self._site(configuration)
+        name = site.deployer.next_name(configuration)
         try:
-            function = self._deployer.deploy(
+            function = site.deployer.deploy(
                 name,
                 package,
                 configuration,
@@ -134,7 +128,7 @@ class CampaignSession:
                 "deployment_failed", cell_id=configuration.cell_id, reason=str(error)
             )
             with contextlib.suppress(BackendError):  # it stays in the ledger: close tries again
-                self._remove_owned(name)
+                site.remove_owned(name)
             raise
         self._journal.write("deployed", cell_id=configuration.cell_id, function=function)
         return function
@@ -178,7 +172,7 @@ class CampaignSession:
 
         Raises `BackendError` naming what is left.
         """
-        self._remove_owned(function.name)
+        self._site(function.configuration).remove_owned(function.name)
 
     def close(self) -> None:
         """Write ``run.json``, then delete everything that is still there, in reverse.
@@ -189,8 +183,13 @@ class CampaignSession:
         if not self._closed:
             self._closed = True
             self._write_run_file()
+        problems = []
         try:
-            self._tear_down(self._ledger.open_resources())
+            for site in self._sites.values():
+                try:
+                    site.clear()
+                except BackendError as error:
+                    problems.append(str(error))
         except KeyboardInterrupt:
             sys.stderr.write(
                 f"\nResources of run {self.run_id} may be left. To delete them: "
@@ -198,8 +197,9 @@ class CampaignSession:
             )
             raise
         finally:
-            self._ledger.close()
             self._journal.close()
+        if problems:
+            raise BackendError("\n".join(problems))
 
     @property
     def results(self) -> tuple[CellResult, ...]:
@@ -232,19 +232,22 @@ class CampaignSession:
         with contextlib.suppress(*([BackendError] if error else [])):
             self.close()
 
-    def _source(self, function: DeployedFunction) -> CellSource:
-        """Where the cell's messages go and its evidence comes from."""
-        clients, shared = self.backend.clients, self._deployer.shared
-        if self._logs is None:
-            self._logs = LogPoller(clients, shared.log_group)
-        failures = FailureReceiver(clients, shared.queue_url)
-        return AwsSource(clients, function.topic_arn, self._logs, failures, self._clock)
+    def _site(self, configuration: Configuration) -> Site:
+        """Where a cell runs. Raises `DeploymentError` for a region that the session has not."""
+        region = configuration.region or self.backend.region
+        if region not in self._sites:
+            raise DeploymentError(
+                f"{configuration.cell_id}: this session has no region {region}; it has "
+                f"{', '.join(self._sites)}"
+            )
+        return self._sites[region]
 
     def _cell_run(
         self, function: DeployedFunction, messages: Sequence[Message], correlator: Correlator
     ) -> CellRun:
         configuration, journal = function.configuration, self._journal
-        cell_id = configuration.cell_id
+        site, cell_id = self._site(configuration), configuration.cell_id
+        capacity_vcpu = site.backend.capacity_vcpu
         shortest, longest = POLL_PAUSE_S[self.backend.kind]
         jitter = random.SystemRandom()
         age_s = self._event_age_s(configuration, max(function.messages, len(messages)))
@@ -252,7 +255,7 @@ class CampaignSession:
         def deadline(now_s: float) -> Deadline:
             return Deadline(
                 concurrency=configuration.concurrency,
-                parallel=parallel_invocations(configuration, self.backend.capacity_vcpu),
+                parallel=parallel_invocations(configuration, capacity_vcpu),
                 timeout_s=configuration.timeout_s,
                 grace_s=self._log_grace_s,
                 restarted_at_s=now_s,
@@ -263,7 +266,7 @@ class CampaignSession:
         return CellRun(
             cell_id=cell_id,
             messages=messages,
-            source=self._source(function),
+            source=site.source(function),
             correlator=correlator,
             deadline=deadline,
             clock=self._clock,
@@ -288,7 +291,7 @@ class CampaignSession:
     ) -> CellResult:
         """Make the result of what has come, and store it."""
         result = assemble_result(
-            self.backend,
+            self._site(function.configuration).backend,
             function,
             messages,
             correlator,
@@ -302,7 +305,8 @@ class CampaignSession:
         return result
 
     def _event_age_s(self, configuration: Configuration, messages: int) -> int:
-        parallel = parallel_invocations(configuration, self.backend.capacity_vcpu)
+        capacity_vcpu = self._site(configuration).backend.capacity_vcpu
+        parallel = parallel_invocations(configuration, capacity_vcpu)
         return event_age_s(messages, parallel=parallel, timeout_s=configuration.timeout_s)
 
     def _write_run_file(self) -> None:
@@ -316,7 +320,7 @@ class CampaignSession:
                 "partial": self.partial,
                 "partial_reason": self._partial_reason,
                 "backend": backend.kind,
-                "region": backend.region,
+                "region": ",".join(self._sites),
                 "endpoint_url": backend.clients.endpoint_url,
                 "host_cores": backend.host_cores,
                 "capacity_vcpu": backend.capacity_vcpu,
@@ -324,10 +328,3 @@ class CampaignSession:
                 "cells": [stored_cell(result) for result in self._results],
             },
         )
-
-    def _remove_owned(self, owner: str) -> None:
-        owned = [item for item in self._ledger.open_resources() if item.owner == owner]
-        self._tear_down(owned)
-
-    def _tear_down(self, resources: Sequence[Resource]) -> None:
-        tear_down(self.backend.clients, self._ledger, resources, run_id=self.run_id)
