@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,19 @@ from pytest_lambda_ml.errors import HandlerError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["HandlerFolder", "file_sha256", "find_handler"]
+__all__ = ["REFERENCE", "HandlerFolder", "file_sha256", "find_handler"]
 
 REFERENCE = "reference"
 REQUIRED_FILES = ("handler.py", "requirements.txt")
-SETTINGS: dict[str, type] = {"dataset": str, "timeout_s": int, "weights": str, "extra": str}
+SETTINGS: dict[str, type] = {
+    "dataset": str,
+    "timeout_s": int,
+    "weights": str,
+    "extra": str,
+    "include": list,
+    "agreement_floor": float,
+    "difference_ceiling": float,
+}
 """The keys of handler.toml and the type of each."""
 
 
@@ -31,6 +40,11 @@ class HandlerFolder:
     the function timeout that it needs (``None``: the default does), ``weights`` says where a
     model's weights come from (``None``: train.py says, or there is nothing to say), ``extra`` is
     the optional dependency set of this project that has what requirements.txt asks for.
+
+    ``include`` are further folders whose files are packed beside the handler's: what several
+    handlers share. ``agreement_floor`` is the least share of predictions equal to the reference's
+    that this engine promises, ``difference_ceiling`` the largest absolute difference of numbers;
+    ``None``: it promises nothing, and nothing is compared.
     """
 
     path: Path
@@ -40,18 +54,28 @@ class HandlerFolder:
     timeout_s: int | None = None
     weights: str | None = None
     extra: str | None = None
+    include: tuple[Path, ...] = ()
+    agreement_floor: float | None = None
+    difference_ceiling: float | None = None
 
     @property
     def root(self) -> Path:
         """The algorithm's folder: that of the engine ``reference``."""
         return self.path if self.engine == REFERENCE else self.path.parent
 
+    @property
+    def derived(self) -> bool:
+        """Whether an engine's own train.py or export.py makes it of the reference or its data."""
+        made = any((self.path / script).is_file() for script in ("train.py", "export.py"))
+        return made and self.path != self.root
+
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every file of this engine as (POSIX name, path), sorted by name.
 
-        Left out: hidden files, byte code, and sub-folders that are engines of their own.
+        Those of the included folders come after them. Left out: hidden files, byte code, and
+        sub-folders that are engines of their own.
         """
-        return _named(self.path, self.path)
+        return chain.from_iterable(_named(folder, folder) for folder in (self.path, *self.include))
 
     def content_sha256(self) -> str:
         """One digest of the names and contents of all `files`, in hex.
@@ -59,11 +83,13 @@ class HandlerFolder:
         What train.py of an engine writes is made from the reference or a neighbour, so the files
         of the whole algorithm count for an engine that has one.
         """
-        derived = self.path != self.root and (self.path / "train.py").is_file()
-        folders = [self.root, *_engine_folders(self.root)] if derived else [self.path]
+        whole = self.derived and (self.path / "train.py").is_file()
+        folders = [self.root, *_engine_folders(self.root)] if whole else [self.path]
+        named = [_named(folder, self.root) for folder in folders]
+        named += [_named(folder, folder.parent) for folder in self.include]
         digest = hashlib.sha256()
-        for folder in folders:
-            for name, path in _named(folder, self.root):
+        for files in named:
+            for name, path in files:
                 digest.update(f"{name}\0{file_sha256(path)}\n".encode())
         return digest.hexdigest()
 
@@ -95,7 +121,18 @@ def find_handler(handler: str | Path, *, engine: str, search: Sequence[Path]) ->
             f"{', '.join(REQUIRED_FILES)} (requirements.txt may be empty)"
         )
     settings = _settings(root) | (_settings(path) if path != root else {})
+    settings["include"] = tuple(_included(str(name), root) for name in settings.get("include", ()))
     return HandlerFolder(path=path, name=root.name, engine=engine, **settings)
+
+
+def _included(name: str, root: Path) -> Path:
+    """A folder that handler.toml includes: beside the algorithm's, else a carried one."""
+    places = list(dict.fromkeys((root.parent / name, carried_handlers() / name)))
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        tried = ", ".join(map(str, places))
+        raise HandlerError(f"{root}: handler.toml includes {name!r}, which is not there: {tried}")
+    return found
 
 
 def file_sha256(path: Path) -> str:

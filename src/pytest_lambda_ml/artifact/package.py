@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ExternalArtifact", "Package", "build_package"]
 
-NOT_PACKAGED = frozenset({"train.py", "requirements.txt", "handler.toml", "README.md"})
+NOT_PACKAGED = frozenset({"train.py", "export.py", "requirements.txt", "handler.toml", "README.md"})
+SOURCES = (".c", ".h")
 WEIGHTS = "weights.txt"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
 MODE = 0o100644 << 16  # a regular file that everybody may read
@@ -112,7 +113,15 @@ def build_package(folder: HandlerFolder, artifacts: Path | None, cache_dir: Path
 
 def _entries(folder: HandlerFolder, artifacts: Path | None) -> dict[str, Path]:
     """Name in the zip → file."""
-    own = {name: path for name, path in folder.files() if name not in NOT_PACKAGED}
+    own: dict[str, Path] = {}
+    for name, path in folder.files():
+        if name in NOT_PACKAGED or name.endswith(SOURCES):
+            continue
+        if name in own:
+            raise ArtifactError(
+                f"{folder.path}: {name} is also in {path.parent}, which it includes"
+            )
+        own[name] = path
     trained = {}
     if artifacts is not None:
         files = [path for path in artifacts.rglob("*") if path.is_file()]

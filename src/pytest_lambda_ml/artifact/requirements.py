@@ -20,8 +20,9 @@ __all__ = ["check_requirements", "installed_versions"]
 def check_requirements(folder: HandlerFolder) -> None:
     """Do nothing when everything in requirements.txt is installed here.
 
-    An engine with a train.py also needs what the reference needs, of which it is made. Raises
-    `UnsupportedError`, saying what is missing and how to install it, when something is not.
+    An engine with a train.py or export.py also needs what the reference needs, of which it is
+    made. Raises `UnsupportedError`, saying what is missing and how to install it, when something
+    is not.
     """
     versions = installed_versions(folder)
     wrong = [
@@ -60,8 +61,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _files(folder: HandlerFolder) -> list[Path]:
-    trained = (folder.path / "train.py").is_file()
-    folders = [folder.path, *([folder.root] if trained and folder.root != folder.path else [])]
+    folders = [folder.path, *([folder.root] if folder.derived else [])]
     return [path / "requirements.txt" for path in folders]
 
 

@@ -1,4 +1,4 @@
-"""Run a handler folder's train.py, once for each content of folder, data and dependencies."""
+"""Run a handler folder's train.py or export.py, once for each content of what goes into it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_lambda_ml.artifact.folder import REFERENCE, find_handler
 from pytest_lambda_ml.artifact.requirements import installed_versions
 from pytest_lambda_ml.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_lambda_ml.artifact.folder import HandlerFolder
 
 __all__ = ["TrainingData", "train"]
 
+TRAIN, EXPORT = "train.py", "export.py"
 STDERR_LINES = 20
 
 
@@ -35,22 +39,36 @@ class TrainingData(Protocol):
 
 
 def train(folder: HandlerFolder, dataset: TrainingData, cache_dir: Path) -> Path | None:
-    """The folder with the artifacts that train.py wrote; None when there is no train.py.
+    """The folder with the artifacts that train.py wrote; None when there is no such script.
 
-    Trained once for each content of the folder, data set, Python and versions of what
-    requirements.txt names. Sessions that train the same at the same time do not disturb each
-    other: the first to finish counts. Raises `ArtifactError` with the end of train.py's stderr.
+    An engine may have an export.py instead: it makes its artifacts of the reference's, which are
+    trained first. Either runs once for each content of the folder, data set, Python and versions
+    of what requirements.txt names. Sessions that train the same at the same time do not disturb
+    each other: the first to finish counts. Raises `ArtifactError` with the end of its stderr.
     """
-    if not (folder.path / "train.py").is_file():
+    script = next((path for path in _scripts(folder) if path.is_file()), None)
+    if script is None:
         return None
-    artifacts = cache_dir / "artifacts" / f"{folder.name}-{folder.engine}-{_key(folder, dataset)}"
+    arguments = {"--data": dataset.path}
+    key = [_key(folder, dataset)]
+    if script.name == EXPORT:
+        reference = train(
+            find_handler(folder.root, engine=REFERENCE, search=[]), dataset, cache_dir
+        )
+        if reference is None:
+            raise ArtifactError(
+                f"{script} has no artifacts to export: {folder.root} has no {TRAIN}"
+            )
+        arguments["--reference"] = reference
+        key.append(reference.name)
+    artifacts = cache_dir / "artifacts" / f"{folder.name}-{folder.engine}-{_digest(key)}"
     if artifacts.is_dir():
         return artifacts
     artifacts.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=artifacts.parent) as temporary:
         out = Path(temporary) / "artifacts"
         out.mkdir()
-        _run(folder, dataset.path, out)
+        _run(script, arguments, out)
         try:
             out.rename(artifacts)
         except OSError:
@@ -59,18 +77,26 @@ def train(folder: HandlerFolder, dataset: TrainingData, cache_dir: Path) -> Path
     return artifacts
 
 
+def _scripts(folder: HandlerFolder) -> list[Path]:
+    return [folder.path / TRAIN, *([folder.path / EXPORT] if folder.derived else [])]
+
+
 def _key(folder: HandlerFolder, dataset: TrainingData) -> str:
     parts = [folder.content_sha256(), dataset.sha256, platform.python_version()]
     parts += [f"{item.name}={version}" for item, version in installed_versions(folder).items()]
+    return _digest(parts)
+
+
+def _digest(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _run(folder: HandlerFolder, data: Path, out: Path) -> None:
-    script = folder.path / "train.py"
+def _run(script: Path, arguments: Mapping[str, Path], out: Path) -> None:
     # PYTHONPATH could put the project's own modules, or others, in the place of installed ones.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     # -B: the folder may be an installed one; training leaves nothing in it.
-    command = [sys.executable, "-B", str(script), "--data", str(data), "--out", str(out)]
+    given = [text for name, path in arguments.items() for text in (name, str(path))]
+    command = [sys.executable, "-B", str(script), *given, "--out", str(out)]
     result = subprocess.run(
         command,
         check=False,
@@ -83,8 +109,8 @@ def _run(folder: HandlerFolder, data: Path, out: Path) -> None:
     if result.returncode != 0:
         tail = "\n".join(result.stderr.strip().splitlines()[-STDERR_LINES:]) or "(no stderr)"
         raise ArtifactError(
-            f"{script} ended with exit status {result.returncode} on {data}; "
-            f"run it by hand: {sys.executable} {script} --data {data} --out DIR\n{tail}"
+            f"{script} ended with exit status {result.returncode}; "
+            f"run it by hand: {sys.executable} {script} {' '.join(given)} --out DIR\n{tail}"
         )
     if not any(out.iterdir()):
         raise ArtifactError(f"{script} wrote nothing to its --out folder; remove it if not needed")
