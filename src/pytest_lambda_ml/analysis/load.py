@@ -163,7 +163,7 @@ def _run(
         partial=bool(stored.get("partial", True)),
         partial_reason=reason,
         backend=stored.get("backend") or "local",
-        region=stored.get("region") or FIRST_REGION,
+        region=_region(stored),
         cells=cells,
         stored=stored,
     )
@@ -204,7 +204,12 @@ def _stored_tables(
     finished = [cell for cell in cells if cell.stored is not None]
     if len(finished) != count:
         raise RunStoreError(f"{folder} has neither {INVOCATIONS_FILE} nor a journal of its cells")
-    return _journal_frames(finished, stored.get("region") or FIRST_REGION, columns)
+    return _journal_frames(finished, _region(stored), columns)
+
+
+def _region(stored: Mapping[str, Any]) -> str:
+    """The first of the run's regions: in a run of several, each cell says its own."""
+    return str(stored.get("region") or FIRST_REGION).partition(",")[0]
 
 
 def _wanted(names: Sequence[str], columns: Sequence[str] | None) -> list[str]:
@@ -254,7 +259,7 @@ def _from_journal(folder: Path, columns: Sequence[str] | None) -> Run:
     if not entries:
         raise RunStoreError(f"the journal in {folder} is empty: nothing was measured")
     session.setdefault("at", entries[0].get("at", 0))
-    region = session.get("region") or FIRST_REGION
+    region = _region(session)
     cells = cells_of_journal(entries)
     frames = _journal_frames(cells, region, columns)
     read = [

@@ -75,6 +75,7 @@ class Correlator:
         self._settled: set[str] = set()
         self._running: set[str] = set()
         self._fresh: list[str] = []
+        self._heard: list[Fact] = []
         self.evidence = 0
         """Grows with everything heard of this run: a change restarts the deadline."""
         self.longest_s: float | None = None
@@ -115,6 +116,8 @@ class Correlator:
             fact = read_event(event)
             self._streams.setdefault(event.log_stream, Stream()).add(event, fact)
             request_id = self._file(fact) if fact else None
+            if fact is not None and request_id is not None:
+                self._heard.append(fact)
             if request_id is not None and request_id in self._sample_of:
                 touched.add(self._sample_of[request_id])
         for sample_id in touched:
@@ -133,6 +136,11 @@ class Correlator:
         """The invocations settled since the last call."""
         fresh, self._fresh = self._fresh, []
         return tuple(self._invocation(sample_id) for sample_id in fresh)
+
+    def take_heard(self) -> list[Fact]:
+        """What the log said of requests since the last call: reports and records, as they came."""
+        heard, self._heard = self._heard, []
+        return heard
 
     def finish(self) -> tuple[Invocation, ...]:
         """Every published message with its one outcome, in the order of publishing."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.campaign.clock import Clock
     from pytest_lambda_ml.campaign.correlate import Correlator
     from pytest_lambda_ml.campaign.deadline import Deadline
+    from pytest_lambda_ml.campaign.evidence import Fact
     from pytest_lambda_ml.model import FailureRecord, Invocation, LogEvent, PublishedMessage
 
 __all__ = ["CellRun", "CellSource", "Progress"]
@@ -54,8 +55,8 @@ class CellRun:
     """One cell on its way. What has come is in ``correlator`` at any time, also after an error.
 
     ``pause_s`` gives the length of the next pause between two polls. ``deadline`` starts to count
-    when the last message is published. ``on_settled`` is called with each message whose outcome
-    has become known.
+    when the last message is published. ``on_heard`` is called with each report and record,
+    ``on_settled`` with each message whose outcome has become known.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class CellRun:
         on_progress: Callable[[Progress], None],
         on_published: Callable[[tuple[PublishedMessage, ...]], None],
         on_settled: Callable[[Invocation], None],
+        on_heard: Callable[[Fact], None] = lambda _: None,
     ) -> None:
         self._cell_id = cell_id
         self._messages = messages
@@ -82,6 +84,7 @@ class CellRun:
         self._on_progress = on_progress
         self._on_published = on_published
         self._on_settled = on_settled
+        self._on_heard = on_heard
         self._started_s = clock.now()
         self._next_poll_s = self._started_s
 
@@ -127,6 +130,8 @@ class CellRun:
         began_s = self._clock.now()
         self._correlator.add_failures(self._source.poll_failures())
         self._correlator.add_events(self._source.poll_events())
+        for fact in self._correlator.take_heard():
+            self._on_heard(fact)
         for invocation in self._correlator.take_settled():
             self._on_settled(invocation)
         now = self._clock.now()

@@ -14,6 +14,7 @@ from pytest_lambda_ml.campaign.backend import Backend
 from pytest_lambda_ml.campaign.clock import Clock, SystemClock
 from pytest_lambda_ml.campaign.correlate import Correlator
 from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S, Deadline
+from pytest_lambda_ml.campaign.keep import describe_dataset, heard, session_head, store_run
 from pytest_lambda_ml.campaign.plan import event_age_s, parallel_invocations, plan_messages
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
 from pytest_lambda_ml.campaign.run import CellRun, Progress
@@ -22,7 +23,6 @@ from pytest_lambda_ml.campaign.teardown import purge_hint
 from pytest_lambda_ml.errors import BackendError, DeploymentError, LambdaMLError
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.store.journal import JOURNAL, Journal
-from pytest_lambda_ml.store.run_file import write_run_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,9 +59,10 @@ class CampaignSession:
     thread.
 
     ``run_dir`` (see `store.run_folder.create_run_folder`) receives ``journal.jsonl`` and
-    ``ledger.jsonl`` as the session goes, and ``run.json`` when it is closed. ``log_grace_s`` is
-    how long a late log line is waited for after the derived end of the work (``None``: 60 s on
-    AWS, 2 s locally). ``options`` are recorded in ``run.json`` as given. A session in several
+    ``ledger.jsonl`` as the session goes, ``invocations.parquet`` and ``run.json`` at its end.
+    ``log_grace_s`` is how long a late log line is waited for after the derived end of the work
+    (``None``: 60 s on AWS, 2 s locally). ``options`` and ``about`` are recorded as given, and what
+    ``time_cpu_loop`` returns at the session's start and at its end. A session in several
     regions has the other ones' backends in ``elsewhere``: a cell runs where its configuration says,
     and each region has a ledger of its own. Raises `PriceError` when no prices are known for a
     backend's region.
@@ -78,13 +79,14 @@ class CampaignSession:
         options: Mapping[str, object] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         elsewhere: Sequence[Backend] = (),
+        about: Mapping[str, object] | None = None,
+        time_cpu_loop: Callable[[], Sequence[float]] | None = None,
     ) -> None:
         self.backend = backend
         self.run_dir = run_dir
         self.run_id = run_id
         self._clock: Clock = clock or SystemClock()
         self._log_grace_s = LOG_GRACE_S[backend.kind] if log_grace_s is None else log_grace_s
-        self._options = dict(options or {})
         self._on_progress = on_progress or (lambda _: None)
         self._created_s = self._clock.now()
         self._prices = load_prices()
@@ -99,10 +101,23 @@ class CampaignSession:
                 created_s=self._created_s,
                 clock=self._clock,
             )
+        self._time_cpu_loop = time_cpu_loop or (lambda: ())
+        self._cpu_loop_ms = {"start": self._time_cpu_loop()}
+        self._datasets: dict[str, object] = {}
+        self._head = session_head(
+            backend,
+            tuple(self._sites),
+            self._prices,
+            run_id=run_id,
+            created_s=self._created_s,
+            options=options or {},
+            about=about or {},
+        )
         self._results: list[CellResult] = []
         self._partial_reason: str | None = None
         self._next_sample = 0
         self._closed = False
+        self._journal.write("session", **self._head)
 
     def deploy(
         self, package: Package, configuration: Configuration, *, messages: int
@@ -154,6 +169,7 @@ class CampaignSession:
         )
         check_sizes(messages, batch_size=configuration.batch_size)
         self._next_sample += invocations
+        self._datasets[dataset.kind] = describe_dataset(dataset)
         correlator = Correlator(self.run_id)
         run = self._cell_run(function, messages, correlator)
         try:
@@ -175,14 +191,14 @@ class CampaignSession:
         self._site(function.configuration).remove_owned(function.name)
 
     def close(self) -> None:
-        """Write ``run.json``, then delete everything that is still there, in reverse.
+        """Store the run, then delete everything that is still there, in reverse.
 
         A second call tries again what is left. Raises `BackendError` naming what could not be
         deleted. A Ctrl-C while deleting prints how to finish the work later.
         """
         if not self._closed:
             self._closed = True
-            self._write_run_file()
+            self._store()
         problems = []
         try:
             for site in self._sites.values():
@@ -275,6 +291,7 @@ class CampaignSession:
             on_published=lambda accepted: journal.write(
                 "published", cell_id=cell_id, messages=accepted
             ),
+            on_heard=lambda fact: journal.write("heard", cell_id=cell_id, **heard(fact)),
             on_settled=lambda invocation: journal.write(
                 "invocation", cell_id=cell_id, invocation=invocation
             ),
@@ -309,22 +326,15 @@ class CampaignSession:
         parallel = parallel_invocations(configuration, capacity_vcpu)
         return event_age_s(messages, parallel=parallel, timeout_s=configuration.timeout_s)
 
-    def _write_run_file(self) -> None:
-        backend = self.backend
-        write_run_file(
+    def _store(self) -> None:
+        store_run(
             self.run_dir,
-            {
-                "run_id": self.run_id,
-                "created_at": self._created_s,
-                "closed_at": self._clock.now(),
-                "partial": self.partial,
-                "partial_reason": self._partial_reason,
-                "backend": backend.kind,
-                "region": ",".join(self._sites),
-                "endpoint_url": backend.clients.endpoint_url,
-                "host_cores": backend.host_cores,
-                "capacity_vcpu": backend.capacity_vcpu,
-                "options": self._options,
-                "cells": [stored_cell(result) for result in self._results],
-            },
+            self._head,
+            self._results,
+            self._prices,
+            closed_at=self._clock.now(),
+            partial=self.partial,
+            partial_reason=self._partial_reason,
+            datasets=self._datasets,
+            cpu_loop_ms={**self._cpu_loop_ms, "end": self._time_cpu_loop()},
         )
