@@ -17,7 +17,12 @@ from pytest_lambda_ml.plugin.collection import (
     pytest_generate_tests,
     pytest_report_collectionfinish,
 )
-from pytest_lambda_ml.plugin.fixtures import deploy_function, lambda_backend, lambda_benchmark
+from pytest_lambda_ml.plugin.fixtures import (
+    deploy_function,
+    lambda_backend,
+    lambda_benchmark,
+    lambda_region,
+)
 from pytest_lambda_ml.plugin.interrupt import pytest_sessionfinish
 from pytest_lambda_ml.plugin.options import pytest_addoption, pytest_configure
 from pytest_lambda_ml.plugin.terminal import pytest_terminal_summary
@@ -26,6 +31,7 @@ __all__ = [
     "deploy_function",
     "lambda_backend",
     "lambda_benchmark",
+    "lambda_region",
     "pytest_addoption",
     "pytest_benchmark_compare_machine_info",
     "pytest_benchmark_generate_machine_info",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_ml.artifact import build_package, check_requirements, find_handler, train
 from pytest_lambda_ml.aws.session import AwsClients
+from pytest_lambda_ml.campaign.cpu_loop import time_cpu_loop
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
 from pytest_lambda_ml.local import ask_endpoint, start_endpoint
 from pytest_lambda_ml.settings import OPTIONS
 from pytest_lambda_ml.store.run_folder import create_run_folder
+from pytest_lambda_ml.store.surroundings import describe_environment, describe_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from pytest_lambda_ml.artifact import HandlerFolder, Package
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.plugin.progress import ProgressLine
@@ -33,7 +34,7 @@ LOCAL_REGION = "us-east-1"
 def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[LambdaBackend]:
     """A `LambdaBackend` that leaves nothing behind."""
     with ExitStack() as stack:
-        backend = _backend(settings, stack)
+        backend, *elsewhere = _backends(settings, stack)
         run = create_run_folder(settings.run_root, datetime.now(UTC))
         campaign = stack.enter_context(
             CampaignSession(
@@ -43,22 +44,30 @@ def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[
                 log_grace_s=settings.log_grace_s,
                 options=_as_json(settings),
                 on_progress=progress,
+                about={"environment": describe_environment(), "git": describe_git(Path.cwd())},
+                time_cpu_loop=time_cpu_loop,
+                elsewhere=elsewhere,
             )
         )
         yield LambdaBackend(settings, campaign, progress)
 
 
-def _backend(settings: Settings, stack: ExitStack) -> Backend:
-    if settings.aws_region:
-        clients = AwsClients(settings.aws_region, settings.aws_endpoint_url, settings.aws_profile)
-        return Backend(
+def _backends(settings: Settings, stack: ExitStack) -> list[Backend]:
+    """One for each region; or the one on this machine, or at a URL."""
+    url, profile = settings.aws_endpoint_url, settings.aws_profile
+    return [
+        Backend(
             kind="aws",
-            clients=clients,
-            region=settings.aws_region,
+            clients=AwsClients(region, url, profile),
+            region=region,
             cpu_enforced="aws",
             memory_enforced="aws",
         )
-    url = settings.aws_endpoint_url
+        for region in settings.aws_regions
+    ] or [_local_backend(url, stack)]
+
+
+def _local_backend(url: str | None, stack: ExitStack) -> Backend:
     info = ask_endpoint(url) if url else stack.enter_context(start_endpoint()).info
     # An endpoint of another make does not say what it enforces, so nothing is claimed of it.
     return Backend(

@@ -45,15 +45,17 @@ def as_test_outcome() -> Iterator[None]:
 class Deployer:
     """Deploys functions for one test and deletes them at its end."""
 
-    def __init__(self, node: pytest.Item, backend: LambdaBackend) -> None:
+    def __init__(self, node: pytest.Item, backend: LambdaBackend, region: str | None) -> None:
         self._node = node
         self._backend = backend
+        self._region = region
         self._functions: list[DeployedFunction] = []
 
     def deploy(
         self, handler: str | Path, configuration: Configuration, *, messages: int = 100
     ) -> DeployedFunction:
         """Train, package and deploy; skips the test when the handler cannot run here."""
+        configuration = replace(configuration, region=configuration.region or self._region)
         with as_test_outcome():
             folder = self.find(handler, configuration.engine)
             return self.deploy_folder(folder, configuration, folder.dataset, messages)
@@ -83,11 +85,16 @@ class LambdaBenchmark:
     """Measures one cell per test."""
 
     def __init__(
-        self, node: pytest.Item, benchmark: BenchmarkFixture, backend: LambdaBackend
+        self,
+        node: pytest.Item,
+        benchmark: BenchmarkFixture,
+        backend: LambdaBackend,
+        region: str | None,
     ) -> None:
         self._node = node
         self._benchmark = benchmark
         self._backend = backend
+        self._region = region
         self.called = False
 
     def __call__(
@@ -127,7 +134,7 @@ class LambdaBenchmark:
         with as_test_outcome():
             grid.check_call({**cell, **asked}, test=self._node.nodeid)
             allowed = parse_allow(allow)
-            deployer = Deployer(self._node, self._backend)
+            deployer = Deployer(self._node, self._backend, self._region)
             folder = deployer.find(handler, engine)
             limits = self._limits(folder, cell, asked)
             configuration = Configuration(
@@ -138,6 +145,7 @@ class LambdaBenchmark:
                 batch_size=batch_size,
                 timeout_s=limits.timeout_s,
                 ephemeral_mb=limits.ephemeral_mb,
+                region=self._region,
             )
             # --benchmark-disable: see that it works, record nothing.
             messages = 1 if self._benchmark.disabled else limits.invocations

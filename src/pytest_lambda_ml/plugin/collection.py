@@ -40,6 +40,9 @@ class Collected:
     selected: int = 0
 
 
+REGION = "lambda_region"
+"""The fixture that says where a test measures."""
+
 COLLECTED = pytest.StashKey[Collected]()
 
 
@@ -86,6 +89,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(names, cells, ids=["-".join(map(str, cell)) for cell in cells])
     except SettingError as error:
         found.errors.append(str(error))
+    # After all else, so that the region ends the id; one region needs no name in it.
+    if len(settings.aws_regions) > 1 and REGION in metafunc.fixturenames:
+        metafunc.parametrize(REGION, settings.aws_regions, indirect=True)
 
 
 def _ours(metafunc: pytest.Metafunc) -> Iterator[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.plugin.backend import LambdaBackend
     from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
 
-__all__ = ["BACKEND", "deploy_function", "lambda_backend", "lambda_benchmark"]
+__all__ = ["BACKEND", "deploy_function", "lambda_backend", "lambda_benchmark", "lambda_region"]
 
 BACKEND = pytest.StashKey["LambdaBackend"]()
 
@@ -52,8 +52,15 @@ def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend]:
 
 
 @pytest.fixture
+def lambda_region(request: pytest.FixtureRequest) -> str | None:
+    """The region of this test where ``--aws-region`` names several, else ``None``."""
+    region: str | None = getattr(request, "param", None)
+    return region
+
+
+@pytest.fixture
 def deploy_function(
-    request: pytest.FixtureRequest, lambda_backend: LambdaBackend
+    request: pytest.FixtureRequest, lambda_backend: LambdaBackend, lambda_region: str | None
 ) -> Iterator[Callable[..., DeployedFunction]]:
     """Deploy a handler folder: ``deploy_function(handler, configuration, messages=100)``.
 
@@ -62,7 +69,7 @@ def deploy_function(
     """
     from pytest_lambda_ml.plugin.benchmark import Deployer
 
-    deployer = Deployer(request.node, lambda_backend)
+    deployer = Deployer(request.node, lambda_backend, lambda_region)
     try:
         yield deployer.deploy
     finally:
@@ -71,7 +78,10 @@ def deploy_function(
 
 @pytest.fixture
 def lambda_benchmark(
-    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, lambda_backend: LambdaBackend
+    request: pytest.FixtureRequest,
+    benchmark: BenchmarkFixture,
+    lambda_backend: LambdaBackend,
+    lambda_region: str | None,
 ) -> Iterator[LambdaBenchmark]:
     """Measure one cell and record it: ``lambda_benchmark(handler=…, memory_mb=…, …)``.
 
@@ -79,7 +89,7 @@ def lambda_benchmark(
     """
     from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
 
-    measuring = LambdaBenchmark(request.node, benchmark, lambda_backend)
+    measuring = LambdaBenchmark(request.node, benchmark, lambda_backend, lambda_region)
     yield measuring
     if measuring.called:
         # What has no sample replays nothing, which is no mistake of the test's.

@@ -80,6 +80,7 @@ COLUMNS = (
     Column("engine\n", lambda r: r.configuration.engine, constant="engine {}"),
     Column("concur-\nrency", lambda r: str(r.configuration.concurrency), constant="concurrency {}"),
     Column("batch\n", lambda r: str(r.configuration.batch_size), constant="batch {}"),
+    Column("region\n", lambda r: r.configuration.region or "", constant="region {}"),
     Column("vCPU\n", lambda r: f"{r.configuration.vcpu:.2f}", drop=1),
     Column("cold\nn", lambda r: str(r.figures.cold_starts), drop=3),
     Column("init+load\np50 ms", _cold),
@@ -120,7 +121,8 @@ def _grid_order(result: CellResult) -> tuple[object, ...]:
     """What is compared stands together, memory by memory, whatever test it came from."""
     cell = result.configuration
     another_engine = cell.engine != "reference"
-    return another_engine, cell.engine, cell.batch_size, cell.concurrency, cell.memory_mb
+    values = cell.batch_size, cell.concurrency, cell.memory_mb, cell.region or ""
+    return another_engine, cell.engine, *values
 
 
 def _algorithms(results: Iterable[CellResult]) -> list[str]:
@@ -137,7 +139,8 @@ def _algorithm(algorithm: str, rows: list[CellResult], *, width: int, color: boo
     for column in COLUMNS:
         values = {column.write(row) for row in rows}
         if column.constant and len(values) == 1:
-            title.append(column.constant.format(values.pop()))
+            if value := values.pop():  # one region for all has no name in the rows
+                title.append(column.constant.format(value))
         else:
             columns.append(column)
     best = _best(rows)
@@ -164,7 +167,7 @@ def _algorithm(algorithm: str, rows: list[CellResult], *, width: int, color: boo
 def _table(rows: list[CellResult], columns: Sequence[Column], best: dict[str, CellResult]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for column in columns:
-        left = column.constant == "engine {}"
+        left = column.constant in {"engine {}", "region {}"}
         table.add_column(column.heading, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(column, row, best) for column in columns))
@@ -266,7 +269,7 @@ def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial
     itemised = ", ".join(f"{name} {money(usd)}" for name, usd in items.items())
     bill = (
         f"On AWS this campaign {verb} {money(total.total_usd)}: {itemised} "
-        f"({provenance.region}, {provenance.architecture}, list prices of "
+        f"({_regions(results)}, {provenance.architecture}, list prices of "
         f"{provenance.price_date}, no free tier)."
     )
     notes = _alike([*(note for r in results for note in r.provenance.notes), *total.notes])
@@ -277,6 +280,18 @@ def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial
     lines += [f"Note: {note}" for note in notes]
     lines.append(f"{'Partial run' if partial else 'Run'} stored in {run_dir}")
     return "\n".join(_wrap(line, width, "") for line in lines)
+
+
+def _regions(results: Sequence[CellResult]) -> str:
+    """The region; of several, each with its part of the bill."""
+    regions = _unique([result.provenance.region for result in results])
+    if len(regions) == 1:
+        return regions[0]
+    parts = []
+    for region in regions:
+        here = (r.figures.cost_total for r in results if r.provenance.region == region)
+        parts.append(f"{region} {money(sum(here, Cost()).total_usd)}")
+    return ", ".join(parts)
 
 
 def _alike(notes: Iterable[str]) -> list[str]:
