@@ -44,13 +44,11 @@ class Site:
         self.ledger = Ledger(
             self.path, run_id=self.run_id, region="eu-west-1", endpoint_url=clients.endpoint_url
         )
-        self.slept: list[float] = []
         self.deployer = Deployer(
             clients,
             self.ledger,
             run_id=self.run_id,
             created_at_s=1_795_000_000.0,
-            sleep=self.slept.append,
         )
 
     def deploy(self, package: Package, cell: Configuration = CELL) -> DeployedFunction:
@@ -153,7 +151,7 @@ def test_everything_that_bears_tags_says_its_run_and_when_it_expires(
     assert found == [expected] * 6
 
 
-def test_the_role_may_write_logs_and_failures_and_nothing_else(
+def test_the_role_may_write_logs_and_failures_read_the_bucket_and_nothing_else(
     site: Site, package: Package
 ) -> None:
     site.deploy(package)
@@ -166,6 +164,7 @@ def test_the_role_may_write_logs_and_failures_and_nothing_else(
             f"arn:aws:logs:eu-west-1:123456789012:log-group:{log_group_name(site.run_id)}:*",
         ),
         ("sqs:SendMessage", site.deployer.shared.queue_arn),
+        ("s3:GetObject", f"arn:aws:s3:::{site.deployer.shared.bucket}/*"),
     ]
 
 

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from pytest_lambda_ml.aws import names
+from pytest_lambda_ml.aws.code import artifact_variables, upload_artifacts, upload_code
+from pytest_lambda_ml.aws.function_request import changes, check_snap_start, function_request
+from pytest_lambda_ml.aws.images import push_image
 from pytest_lambda_ml.aws.ledger import Kind, Resource
-from pytest_lambda_ml.aws.resources import SharedResources, create_shared_resources
-from pytest_lambda_ml.aws.translation import backend_errors
+from pytest_lambda_ml.aws.preflight import memory_ceiling, read_account_limits, reservation
+from pytest_lambda_ml.aws.resources import (
+    Durable,
+    SharedResources,
+    create_repository,
+    create_shared_resources,
+)
+from pytest_lambda_ml.aws.translation import backend_errors, code_of
 from pytest_lambda_ml.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_lambda_ml.artifact import Package
     from pytest_lambda_ml.aws.ledger import Ledger
     from pytest_lambda_ml.aws.session import AwsClients
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["DeployedFunction", "Deployer"]
+__all__ = ["ALIAS", "DeployedFunction", "Deployer"]
 
-RUNTIME = "python3.13"
-HANDLER = "wrapper.lambda_handler"
+ALIAS = "measured"
+"""The alias of the published version that a cell with SnapStart invokes."""
+
+CONFLICT = "ResourceConflictException"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedFunction:
     """A function that is active, subscribed to its topic, and bound to the session's log group.
 
-    ``messages`` is the number of messages that its event age was derived for.
+    ``arn`` is what is invoked: with SnapStart that of an alias. ``configuration`` has the ephemeral
+    storage that the package needs. ``messages`` is the number of messages that its event age was
+    derived for. ``reserved`` is ``False`` where the account's whole quota is what limits it.
     """
 
     configuration: Configuration
@@ -41,6 +54,7 @@ class DeployedFunction:
     package_sha256: str
     weights: str | None
     messages: int
+    reserved: bool = True
 
 
 class Deployer:
@@ -53,15 +67,17 @@ class Deployer:
         *,
         run_id: str,
         created_at_s: float,
-        sleep: Callable[[float], None],
+        durable: Durable | None = None,
     ) -> None:
         self._clients = clients
         self._ledger = ledger
         self._run_id = run_id
         self._tags = names.tags(run_id, created_at_s)
-        self._sleep = sleep
+        self._durable = durable or Durable()
         self._shared: SharedResources | None = None
-        self._uploaded: set[str] = set()
+        self._repository = self._durable.repository
+        self._codes: dict[str, dict[str, str]] = {}
+        self._ceiling_mb: int | None = None
         self._count = 0
 
     @property
@@ -73,7 +89,7 @@ class Deployer:
         if self._shared is None:
             with backend_errors("creating what the session's functions share", DeploymentError):
                 self._shared = create_shared_resources(
-                    self._clients, self._ledger, self._run_id, self._tags
+                    self._clients, self._ledger, self._run_id, self._tags, self._durable
                 )
         return self._shared
 
@@ -93,14 +109,33 @@ class Deployer:
     ) -> DeployedFunction:
         """Create function, topic, permission and subscription; return when the function is active.
 
-        Raises `DeploymentError`; whatever was created until then is in the ledger under ``name``.
+        A function of this name that is there already is changed where it differs. Raises
+        `DeploymentError`; whatever was created until then is in the ledger under ``name``.
         """
+        needed_mb = max(configuration.ephemeral_mb, package.ephemeral_mb)
+        configuration = replace(configuration, ephemeral_mb=needed_mb)
+        check_snap_start(package, configuration)
+        self._check_memory(configuration)
+        region = self._clients.region
+        reserved = reservation(read_account_limits(self._clients), configuration, region)
         shared = self.shared
         with backend_errors(f"deploying {configuration.cell_id} as {name}", DeploymentError):
-            key = self._upload(package, shared.bucket)
-            arn = self._create_function(name, key, configuration, shared)
-            self._limit(name, configuration, shared, event_age_s=event_age_s)
-            topic_arn, subscription_arn = self._subscribe(name, arn)
+            request = function_request(
+                name,
+                package,
+                configuration,
+                code=self._code(package, shared.bucket),
+                role_arn=shared.role_arn,
+                log_group=shared.log_group,
+                variables={"RUN_ID": self._run_id, **artifact_variables(shared.bucket, package)},
+                tags=self._tags,
+            )
+            self._create_function(name, package, configuration, request)
+            qualifier = self._publish_version(name) if configuration.snap_start else None
+            self._limit(name, qualifier, reserved, shared, event_age_s=event_age_s)
+            arn = self._clients.arn("lambda", f"function:{name}")
+            arn = f"{arn}:{qualifier}" if qualifier else arn
+            topic_arn, subscription_arn = self._subscribe(name, arn, qualifier)
         return DeployedFunction(
             configuration=configuration,
             name=name,
@@ -111,76 +146,135 @@ class Deployer:
             package_sha256=package.sha256,
             weights=package.weights,
             messages=messages,
+            reserved=reserved is not None,
         )
 
-    def _upload(self, package: Package, bucket: str) -> str:
-        """The package's key in the bucket; the same content is uploaded once."""
-        key = f"packages/{package.sha256}.zip"
-        if package.sha256 not in self._uploaded:
-            self._clients.s3.upload_file(str(package.zip_path), bucket, key)
-            self._uploaded.add(package.sha256)
-        return key
+    def _code(self, package: Package, bucket: str) -> dict[str, str]:
+        """Where the package's code is, once it is there; the same content is sent once."""
+        if package.sha256 not in self._codes:
+            upload_artifacts(self._clients, bucket, package)
+            self._codes[package.sha256] = self._send(package, bucket)
+        return self._codes[package.sha256]
+
+    def _send(self, package: Package, bucket: str) -> dict[str, str]:
+        if package.image is None:
+            return {"S3Bucket": bucket, "S3Key": upload_code(self._clients, bucket, package)}
+        if self._repository is None:
+            self._repository = create_repository(
+                self._clients, self._ledger, self._run_id, self._tags
+            )
+        return {"ImageUri": push_image(self._clients, self._repository, package.image)}
+
+    def _check_memory(self, configuration: Configuration) -> None:
+        if self._ceiling_mb is not None and configuration.memory_mb > self._ceiling_mb:
+            raise DeploymentError(
+                f"{configuration.cell_id}: this account gives a function at most "
+                f"{self._ceiling_mb} MB in {self._clients.region}; choose --lambda-memory up to "
+                "that, or ask AWS Support for the full 10,240 MB"
+            )
 
     def _create_function(
-        self, name: str, key: str, configuration: Configuration, shared: SharedResources
-    ) -> str:
+        self, name: str, package: Package, configuration: Configuration, request: dict[str, Any]
+    ) -> None:
         self._ledger.announce(Resource(Kind.FUNCTION, name, owner=name))
-        request: dict[str, Any] = {
-            "FunctionName": name,
-            "Runtime": RUNTIME,
-            "Handler": HANDLER,
-            "Role": shared.role_arn,
-            "Code": {"S3Bucket": shared.bucket, "S3Key": key},
-            "Architectures": [configuration.architecture],
-            "MemorySize": configuration.memory_mb,
-            "Timeout": configuration.timeout_s,
-            "EphemeralStorage": {"Size": configuration.ephemeral_mb},
-            "Environment": {"Variables": {"RUN_ID": self._run_id}},
-            "LoggingConfig": {"LogFormat": "Text", "LogGroup": shared.log_group},
-            "Tags": self._tags,
-        }
         lambda_ = self._clients.lambda_
-        answer = lambda_.create_function(**request)
+        try:
+            lambda_.create_function(**request)
+        except ClientError as error:
+            self._ceiling_mb = memory_ceiling(error) or self._ceiling_mb
+            self._check_memory(configuration)
+            if code_of(error) != CONFLICT:
+                raise
+            self._bring_up_to_date(name, package, request)
         lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
-        arn: str = answer["FunctionArn"]
-        return arn
+
+    def _bring_up_to_date(self, name: str, package: Package, request: dict[str, Any]) -> None:
+        """Change what differs, one thing at a time; nothing where nothing does."""
+        lambda_ = self._clients.lambda_
+        lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+        current = lambda_.get_function(FunctionName=name)["Configuration"]
+        code = {"Architectures": request["Architectures"]}
+        if current["CodeSha256"] != package.code_sha256 or not (
+            code.items() <= {"Architectures": current.get("Architectures")}.items()
+        ):
+            lambda_.update_function_code(FunctionName=name, **request["Code"], **code)
+            self._settle(name)
+        if different := changes(current, request):
+            lambda_.update_function_configuration(FunctionName=name, **different)
+            self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """Wait until the last change has been made: another one would be refused until then."""
+        self._clients.lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+    def _publish_version(self, name: str) -> str:
+        """Publish a version, whose snapshot is taken meanwhile; the alias that points to it."""
+        lambda_ = self._clients.lambda_
+        version = lambda_.publish_version(FunctionName=name)["Version"]
+        lambda_.get_waiter("published_version_active").wait(FunctionName=name, Qualifier=version)
+        alias = {"FunctionName": name, "Name": ALIAS, "FunctionVersion": version}
+        try:
+            lambda_.create_alias(**alias)
+        except ClientError as error:
+            if code_of(error) != CONFLICT:
+                raise
+            lambda_.update_alias(**alias)
+        self._settle(name)
+        return ALIAS
 
     def _limit(
         self,
         name: str,
-        configuration: Configuration,
+        qualifier: str | None,
+        reserved: int | None,
         shared: SharedResources,
         *,
         event_age_s: int,
     ) -> None:
         """Reserved concurrency; no retries; and a destination for events that never log a line."""
         lambda_ = self._clients.lambda_
-        lambda_.put_function_concurrency(
-            FunctionName=name, ReservedConcurrentExecutions=configuration.concurrency
-        )
+        if reserved is not None:
+            lambda_.put_function_concurrency(
+                FunctionName=name, ReservedConcurrentExecutions=reserved
+            )
+            self._settle(name)
         lambda_.put_function_event_invoke_config(
             FunctionName=name,
             MaximumRetryAttempts=0,
             MaximumEventAgeInSeconds=event_age_s,
             DestinationConfig={"OnFailure": {"Destination": shared.queue_arn}},
+            **_qualified(qualifier),
         )
+        self._settle(name)
 
-    def _subscribe(self, name: str, function_arn: str) -> tuple[str, str]:
+    def _subscribe(self, name: str, function_arn: str, qualifier: str | None) -> tuple[str, str]:
         """A topic of the function's own name that invokes it: (topic ARN, subscription ARN)."""
         topic_arn = self._clients.arn("sns", name)
         self._ledger.announce(Resource(Kind.TOPIC, topic_arn, owner=name))
         pairs = [{"Key": key, "Value": value} for key, value in self._tags.items()]
         self._clients.sns.create_topic(Name=name, Tags=pairs)
-        lambda_ = self._clients.lambda_
-        lambda_.add_permission(
-            FunctionName=name,
-            StatementId="topic",
-            Action="lambda:InvokeFunction",
-            Principal="sns.amazonaws.com",
-            SourceArn=topic_arn,
-        )
+        self._permit(name, topic_arn, qualifier)
         self._ledger.announce(Resource(Kind.SUBSCRIPTION, topic_arn, owner=name))
         subscription_arn: str = self._clients.sns.subscribe(
             TopicArn=topic_arn, Protocol="lambda", Endpoint=function_arn, ReturnSubscriptionArn=True
         )["SubscriptionArn"]
         return topic_arn, subscription_arn
+
+    def _permit(self, name: str, topic_arn: str, qualifier: str | None) -> None:
+        try:
+            self._clients.lambda_.add_permission(
+                FunctionName=name,
+                StatementId="topic",
+                Action="lambda:InvokeFunction",
+                Principal="sns.amazonaws.com",
+                SourceArn=topic_arn,
+                **_qualified(qualifier),
+            )
+        except ClientError as error:
+            if code_of(error) != CONFLICT:  # the statement is there: its answer was lost
+                raise
+        self._settle(name)
+
+
+def _qualified(qualifier: str | None) -> dict[str, str]:
+    return {"Qualifier": qualifier} if qualifier else {}

@@ -29,11 +29,15 @@ class Kind(StrEnum):
     FUNCTION = "function"
     TOPIC = "topic"
     SUBSCRIPTION = "subscription"
+    REPOSITORY = "repository"
+    OBJECTS = "objects"
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource: a name, or an ARN for topics. A subscription goes by its topic's ARN.
+
+    Objects are those of a run in a bucket that is not its own, as ``bucket/prefix``.
 
     ``owner`` is the function that it belongs to, ``None`` for what the session shares.
     """

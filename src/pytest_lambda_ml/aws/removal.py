@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from pytest_lambda_ml.aws.translation import backend_errors, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_lambda_ml.aws.session import AwsClients
 
@@ -29,6 +30,8 @@ class Action(StrEnum):
     DELETE_QUEUE = "delete queue"
     DELETE_BUCKET = "delete bucket"
     DELETE_ROLE = "delete role"
+    DELETE_REPOSITORY = "delete repository"
+    DELETE_OBJECTS = "delete objects"
 
 
 # The codes with which AWS's services say that there is no such resource.
@@ -41,18 +44,25 @@ _GONE = frozenset(
         "QueueDoesNotExist",
         "NoSuchBucket",
         "NoSuchEntity",
+        "RepositoryNotFoundException",
     }
 )
 
 
 def perform(clients: AwsClients, action: Action, resource_id: str) -> None:
     """Carry out one step. Raises `BackendError` when AWS refuses it."""
-    with backend_errors(f"{action} {resource_id}"):
-        try:
-            _STEPS[action](clients, resource_id)
-        except ClientError as error:
-            if code_of(error) not in _GONE:
-                raise
+    with backend_errors(f"{action} {resource_id}"), _gone_is_done():
+        _STEPS[action](clients, resource_id)
+
+
+@contextmanager
+def _gone_is_done() -> Iterator[None]:
+    """Deleting what is not there is done: so is a deletion whose answer was lost."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in _GONE:
+            raise
 
 
 def _unsubscribe(clients: AwsClients, topic_arn: str) -> None:
@@ -60,7 +70,8 @@ def _unsubscribe(clients: AwsClients, topic_arn: str) -> None:
     arns = [entry["SubscriptionArn"] for page in pages for entry in page["Subscriptions"]]
     for arn in arns:
         if arn.startswith("arn:"):  # else "PendingConfirmation" or "Deleted"
-            clients.sns.unsubscribe(SubscriptionArn=arn)
+            with _gone_is_done():
+                clients.sns.unsubscribe(SubscriptionArn=arn)
 
 
 def _stop_function(clients: AwsClients, name: str) -> None:
@@ -79,7 +90,8 @@ def _delete_log_group(clients: AwsClients, prefix: str) -> None:
     """Every group that begins so: a function's own group too, should Lambda have created one."""
     pages = clients.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     for name in [group["logGroupName"] for page in pages for group in page["logGroups"]]:
-        clients.logs.delete_log_group(logGroupName=name)
+        with _gone_is_done():
+            clients.logs.delete_log_group(logGroupName=name)
 
 
 def _delete_queue(clients: AwsClients, name: str) -> None:
@@ -88,17 +100,32 @@ def _delete_queue(clients: AwsClients, name: str) -> None:
 
 
 def _delete_bucket(clients: AwsClients, bucket: str) -> None:
-    pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    _empty(clients, bucket)
+    clients.s3.delete_bucket(Bucket=bucket)
+
+
+def _delete_objects(clients: AwsClients, place: str) -> None:
+    bucket, _, prefix = place.partition("/")
+    _empty(clients, bucket, prefix)
+
+
+def _empty(clients: AwsClients, bucket: str, prefix: str = "") -> None:
+    """Delete the objects of a bucket, or those under a prefix of it."""
+    pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         keys = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
         if keys:
             clients.s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-    clients.s3.delete_bucket(Bucket=bucket)
+
+
+def _delete_repository(clients: AwsClients, repository: str) -> None:
+    clients.ecr.delete_repository(repositoryName=repository, force=True)
 
 
 def _delete_role(clients: AwsClients, role: str) -> None:
     for policy in clients.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        clients.iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        with _gone_is_done():
+            clients.iam.delete_role_policy(RoleName=role, PolicyName=policy)
     clients.iam.delete_role(RoleName=role)
 
 
@@ -112,4 +139,6 @@ _STEPS: dict[Action, Callable[[AwsClients, str], None]] = {
     Action.DELETE_QUEUE: _delete_queue,
     Action.DELETE_BUCKET: _delete_bucket,
     Action.DELETE_ROLE: _delete_role,
+    Action.DELETE_REPOSITORY: _delete_repository,
+    Action.DELETE_OBJECTS: _delete_objects,
 }

@@ -1,19 +1,35 @@
-"""What all functions of a session share: role, package bucket, failure queue, log group."""
+"""What all functions of a session share: role, bucket, failure queue, log group, repository.
+
+Those that the user names are used as they are and never deleted; the others live as long as the
+session.
+"""
 
 from __future__ import annotations
 
-import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.ledger import Kind, Resource
+from pytest_lambda_ml.aws.policies import policy_document
+from pytest_lambda_ml.aws.translation import code_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_lambda_ml.aws.ledger import Ledger
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["SharedResources", "create_shared_resources"]
+__all__ = [
+    "Durable",
+    "SharedResources",
+    "create_repository",
+    "create_shared_resources",
+    "unless_there",
+]
 
 LOG_RETENTION_DAYS = 1
 """The shortest that CloudWatch Logs knows; the group is deleted with the session anyway."""
@@ -23,6 +39,25 @@ VISIBILITY_TIMEOUT_S = 30
 
 # CreateBucket takes no location for the oldest region (Amazon S3 API).
 REGION_WITHOUT_LOCATION = "us-east-1"
+
+# How services say that a thing of this name exists, one of ours: names contain the run.
+_THERE = frozenset(
+    {
+        "BucketAlreadyOwnedByYou",
+        "EntityAlreadyExists",
+        "RepositoryAlreadyExistsException",
+        "ResourceAlreadyExistsException",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """What the user has prepared: role (name or ARN), bucket and ECR repository (names)."""
+
+    role: str | None = None
+    bucket: str | None = None
+    repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +72,22 @@ class SharedResources:
 
 
 def create_shared_resources(
-    clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str]
+    clients: AwsClients,
+    ledger: Ledger,
+    run_id: str,
+    tags: dict[str, str],
+    durable: Durable | None = None,
 ) -> SharedResources:
-    """Create all four, each written to the ledger first. Raises what boto3 raises."""
+    """Create what the user has not prepared, each thing written to the ledger first.
+
+    Raises what boto3 raises. A thing that is there already is one that an earlier attempt made,
+    whose answer was lost.
+    """
+    given = durable or Durable()
     log_group = names.log_group_name(run_id)
     ledger.announce(Resource(Kind.LOG_GROUP, log_group))
-    clients.logs.create_log_group(logGroupName=log_group, tags=tags)
+    with unless_there():
+        clients.logs.create_log_group(logGroupName=log_group, tags=tags)
     clients.logs.put_retention_policy(logGroupName=log_group, retentionInDays=LOG_RETENTION_DAYS)
 
     queue = names.queue_name(run_id)
@@ -55,55 +100,81 @@ def create_shared_resources(
         },
         tags=tags,
     )["QueueUrl"]
-    queue_arn = clients.arn("sqs", queue)
 
-    role_arn = _create_role(clients, ledger, run_id, tags, queue_arn=queue_arn, log_group=log_group)
+    bucket = given.bucket or _create_bucket(clients, ledger, run_id, tags)
+    if given.role is None:
+        role_arn = _create_role(clients, ledger, run_id, tags, bucket=bucket)
+    else:
+        role_arn = _role_arn(clients, given.role)
+    return SharedResources(role_arn, bucket, queue_url, clients.arn("sqs", queue), log_group)
 
+
+def create_repository(
+    clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str]
+) -> str:
+    """An ECR repository for the session's images, whose tags nobody can move; its name."""
+    repository = names.run_prefix(run_id)
+    ledger.announce(Resource(Kind.REPOSITORY, repository))
+    with unless_there():
+        clients.ecr.create_repository(
+            repositoryName=repository, imageTagMutability="IMMUTABLE", tags=_pairs(tags)
+        )
+    return repository
+
+
+@contextmanager
+def unless_there() -> Iterator[None]:
+    """Creating what exists by our name is done already."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in _THERE:
+            raise
+
+
+def _create_bucket(clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str]) -> str:
     bucket = names.bucket_name(run_id, clients.region, clients.identity[1])
     ledger.announce(Resource(Kind.BUCKET, bucket))
-    clients.s3.create_bucket(Bucket=bucket, **_location(clients.region))
+    with unless_there():
+        clients.s3.create_bucket(Bucket=bucket, **_location(clients.region))
     clients.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _pairs(tags)})
-    return SharedResources(role_arn, bucket, queue_url, queue_arn, log_group)
+    return bucket
 
 
 def _create_role(
-    clients: AwsClients,
-    ledger: Ledger,
-    run_id: str,
-    tags: dict[str, str],
-    *,
-    queue_arn: str,
-    log_group: str,
+    clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str], *, bucket: str
 ) -> str:
-    """A role that may write to the session's log group and queue, and nothing else."""
+    """A role that may do what infra/policies/function.json says for this run, and nothing else."""
     role = names.role_name(run_id, clients.region)
     ledger.announce(Resource(Kind.ROLE, role))
-    role_arn: str = clients.iam.create_role(
-        RoleName=role,
-        AssumeRolePolicyDocument=_policy(
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ),
-        Tags=_pairs(tags),
-    )["Role"]["Arn"]
-    log_group_arn = clients.arn("logs", f"log-group:{log_group}")
-    logs = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    with unless_there():
+        clients.iam.create_role(
+            RoleName=role,
+            AssumeRolePolicyDocument=policy_document("function-trust"),
+            Tags=_pairs(tags),
+        )
+    partition, account = clients.identity
     clients.iam.put_role_policy(
         RoleName=role,
         PolicyName="function",
-        PolicyDocument=_policy(
-            {"Effect": "Allow", "Action": logs, "Resource": f"{log_group_arn}:*"},
-            {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn},
+        PolicyDocument=policy_document(
+            "function",
+            partition=partition,
+            region=clients.region,
+            account=account,
+            run=run_id,
+            bucket=bucket,
         ),
     )
-    return role_arn
+    return _role_arn(clients, role)
 
 
-def _policy(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+def _role_arn(clients: AwsClients, role: str) -> str:
+    """The ARN of a role given by its name, with its path if it has one, or by its ARN."""
+    if role.startswith("arn:"):
+        return role
+    partition, account = clients.identity
+    return f"arn:{partition}:iam::{account}:role/{role}"
 
 
 def _pairs(tags: dict[str, str]) -> list[dict[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from pytest_lambda_ml.aws.resources import Durable
 
 if TYPE_CHECKING:
     from pytest_lambda_ml.aws.session import AwsClients
@@ -18,7 +20,8 @@ class Backend:
     ``region`` is where functions run and, locally, the region whose prices are applied.
     ``cpu_enforced`` and ``memory_enforced`` name the mechanism (``"aws"`` on AWS) or are ``None``.
     ``host_cores`` and ``capacity_vcpu`` (the vCPU that admission hands out at one time) are
-    ``None`` on AWS, where a function never shares its vCPU with another.
+    ``None`` on AWS, where a function never shares its vCPU with another. ``durable`` is what the
+    user has prepared there: it is used and never deleted.
     """
 
     kind: Literal["aws", "local"]
@@ -30,3 +33,4 @@ class Backend:
     capacity_vcpu: float | None = None
     cpu_model: str | None = None
     dependencies: Literal["host", "package"] = "package"
+    durable: Durable = field(default_factory=Durable)

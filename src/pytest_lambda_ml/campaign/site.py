@@ -55,7 +55,7 @@ class Site:
             self._ledger,
             run_id=run_id,
             created_at_s=created_s,
-            sleep=clock.sleep,
+            durable=backend.durable,
         )
         self._logs: LogPoller | None = None
 

@@ -29,6 +29,8 @@ _ACTIONS: dict[Kind, tuple[Action, ...]] = {
     Kind.QUEUE: (Action.DELETE_QUEUE,),
     Kind.BUCKET: (Action.DELETE_BUCKET,),
     Kind.ROLE: (Action.DELETE_ROLE,),
+    Kind.REPOSITORY: (Action.DELETE_REPOSITORY,),
+    Kind.OBJECTS: (Action.DELETE_OBJECTS,),
 }
 
 _ORDER = (
@@ -38,7 +40,9 @@ _ORDER = (
     Action.DELETE_LOG_GROUP,
     Action.DELETE_TOPIC,
     Action.DELETE_QUEUE,
+    Action.DELETE_OBJECTS,
     Action.DELETE_BUCKET,
+    Action.DELETE_REPOSITORY,
     Action.DELETE_ROLE,
     Action.DELETE_LATE_LOG_GROUP,
 )
