@@ -27,8 +27,10 @@ SETTINGS: dict[str, type] = {
     "include": list,
     "agreement_floor": float,
     "difference_ceiling": float,
+    "package": str,
 }
 """The keys of handler.toml and the type of each."""
+PACKAGE_KINDS = ("zip", "image")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class HandlerFolder:
     handlers share. ``agreement_floor`` is the least share of predictions equal to the reference's
     that this engine promises, ``difference_ceiling`` the largest absolute difference of numbers;
     ``None``: it promises nothing, and nothing is compared.
+
+    ``package`` is what it is deployed to AWS as, one of `PACKAGE_KINDS` (``None``: what fits).
     """
 
     path: Path
@@ -57,6 +61,7 @@ class HandlerFolder:
     include: tuple[Path, ...] = ()
     agreement_floor: float | None = None
     difference_ceiling: float | None = None
+    package: str | None = None
 
     @property
     def root(self) -> Path:
@@ -186,4 +191,8 @@ def _settings(folder: Path) -> dict[str, Any]:
             raise HandlerError(f"{path}: unknown key {key!r}; known are {', '.join(SETTINGS)}")
         if type(value) is not SETTINGS[key]:
             raise HandlerError(f"{path}: {key} must be of type {SETTINGS[key].__name__}: {value!r}")
+    if settings.get("package", PACKAGE_KINDS[0]) not in PACKAGE_KINDS:
+        raise HandlerError(
+            f"{path}: package is one of {', '.join(PACKAGE_KINDS)}: {settings['package']!r}"
+        )
     return settings

@@ -1,39 +1,42 @@
-"""The deployment package: wrapper, handler and artifacts side by side in a deterministic zip."""
+"""The deployment package: a deterministic zip, or an image, of a handler and what it needs."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
-import shutil
+import json
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_lambda_ml.artifact.carried import wrapper_path
+from pytest_lambda_ml.artifact import sizes
+from pytest_lambda_ml.artifact.archive import Entry, write_zip
+from pytest_lambda_ml.artifact.contents import check_architecture, content_key, gather
+from pytest_lambda_ml.artifact.dependencies import Dependencies, install_dependencies
 from pytest_lambda_ml.artifact.folder import file_sha256
+from pytest_lambda_ml.artifact.image import append, make_layer
+from pytest_lambda_ml.artifact.registry import read_base_image
 from pytest_lambda_ml.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_lambda_ml.artifact.contents import Contents
     from pytest_lambda_ml.artifact.folder import HandlerFolder
     from pytest_lambda_ml.artifact.image import Image
     from pytest_lambda_ml.artifact.target import Target
 
 __all__ = ["ExternalArtifact", "Package", "build_package"]
 
-NOT_PACKAGED = frozenset({"train.py", "export.py", "requirements.txt", "handler.toml", "README.md"})
-SOURCES = (".c", ".h")
-WEIGHTS = "weights.txt"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
-MODE = 0o100644 << 16  # a regular file that everybody may read
-STORED_ABOVE_BYTES = 1_000_000
-"""Larger files are models, which hardly shrink: deflating them costs a minute for a few percent."""
-CHUNK_BYTES = 1 << 20
+COMMAND = "wrapper.lambda_handler"
+BASE_IMAGE = "public.ecr.aws/lambda/python:{python_version}"
+IMAGE_EXTRA = "llm"
+"""Handlers with this extra become an image by themselves when a zip has no room for them."""
+EXTERNAL_LIST = "artifacts.json"
 DEFAULT_EPHEMERAL_MB = 512
 EPHEMERAL_RESERVE_MB = 64
 """Left free beside the artifacts: for the file system itself and what the handler writes."""
+OWN_CODE = "handler and wrapper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +51,14 @@ class ExternalArtifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """What Lambda is to run: a zip at ``zip_path``, or an image (then that is ``None``).
+    """What Lambda is to run: a zip at ``zip_path``, or an ``image`` (then that is ``None``).
 
     ``code_sha256`` is Lambda's CodeSha256: base64 of a zip's digest, hex of an image manifest's;
     ``sha256`` is the same digest in hex. ``size_bytes`` is compressed, ``unzipped_bytes`` is what
-    counts against Lambda's limits. ``weights`` says where the model's weights come from
-    (``"random-init"``, for example). ``target`` is ``None`` when the dependencies are left to the
-    interpreter that runs it. ``external_artifacts`` are fetched from S3 at initialisation.
+    counts against Lambda's limits (an image's base is not counted). ``weights`` says where the
+    model's weights come from (``"random-init"``, for example). ``target`` is ``None`` when the
+    dependencies are left to the interpreter that runs it. ``external_artifacts`` are fetched from
+    S3 at initialisation.
     """
 
     zip_path: Path | None
@@ -82,25 +86,74 @@ class Package:
         return max(DEFAULT_EPHEMERAL_MB, -(-external // 2**20) + EPHEMERAL_RESERVE_MB)
 
 
-def build_package(folder: HandlerFolder, artifacts: Path | None, cache_dir: Path) -> Package:
-    """Zip the handler's files, the artifacts and wrapper.py; the same content is zipped once.
+def build_package(
+    folder: HandlerFolder,
+    artifacts: Path | None,
+    cache_dir: Path,
+    *,
+    target: Target | None = None,
+    base_image: str | None = None,
+) -> Package:
+    """Package the handler's files, the artifacts and wrapper.py; the same content once.
+
+    Without a ``target`` that is all, for an endpoint that runs handlers by the interpreter here.
+    With one, the dependencies come in as wheels for it, and Lambda's limits hold: artifacts that a
+    zip has no room for are to go to S3 (``external_artifacts``), and what is larger still becomes
+    an image where handler.toml says ``package = "image"``, or ``extra = "llm"``. ``base_image``
+    is what the image is built on (``None``: AWS's for the target's Python).
 
     The same content gives the same bytes, so that an unchanged function is not uploaded again.
-    What only training, pip or the plugin read is left out. Raises `ArtifactError` when the folder
-    and the artifacts have a file of the same name.
+    Raises `ArtifactError` when two files have the same name, when the dependencies cannot be had
+    for the target, when it is too large (naming what takes the space), or when the base image
+    cannot be read.
     """
+    subject = f"{folder.name} ({folder.engine})"
     with tempfile.TemporaryDirectory(prefix="lambda-ml-") as temporary:
-        entries = _entries(folder, artifacts)
-        if folder.weights is not None:
-            entries[WEIGHTS] = Path(temporary) / WEIGHTS
-            entries[WEIGHTS].write_text(folder.weights + "\n", encoding="utf-8")
-        zip_path = cache_dir / "packages" / f"{folder.name}-{folder.engine}-{_key(entries)}.zip"
-        if not zip_path.is_file():
-            zip_path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(zip_path, entries)
-        weights = (
-            entries[WEIGHTS].read_text(encoding="utf-8").strip() if WEIGHTS in entries else None
+        contents = gather(folder, artifacts, Path(temporary))
+        if target is None:
+            return _zip(folder, contents.entries, cache_dir, weights=contents.weights)
+        check_architecture(subject, contents.entries, target)
+        dependencies = install_dependencies(folder, target, cache_dir)
+        _check_names(subject, contents, dependencies)
+        sizes.check_gpu_free(subject, dependencies.distributions)
+        outside = _outside(contents, dependencies)
+        if _kind(folder, outside) == "image":
+            base = base_image or BASE_IMAGE.format(python_version=target.python_version)
+            return _image(subject, contents, dependencies, target, base, cache_dir)
+        if outside is None:
+            raise sizes.too_large_for_zip(subject, _parts(contents, dependencies))
+        external = _external(contents, outside)
+        entries = {name: entry for name, entry in contents.entries.items() if name not in outside}
+        if external:
+            entries[EXTERNAL_LIST] = _list(external, Path(temporary) / EXTERNAL_LIST)
+        return _zip(
+            folder,
+            entries,
+            cache_dir,
+            weights=contents.weights,
+            dependencies=dependencies,
+            target=target,
+            external=external,
         )
+
+
+def _zip(
+    folder: HandlerFolder,
+    entries: Mapping[str, Entry],
+    cache_dir: Path,
+    *,
+    weights: str | None,
+    dependencies: Dependencies | None = None,
+    target: Target | None = None,
+    external: Sequence[ExternalArtifact] = (),
+) -> Package:
+    brought = _brought(dependencies) if dependencies else {}
+    more = [dependencies.content_sha256] if dependencies and brought else []
+    name = f"{folder.name}-{folder.engine}-{content_key(entries, *more)}.zip"
+    zip_path = cache_dir / "packages" / name
+    everything = {**entries, **brought}
+    if not zip_path.is_file():
+        write_zip(zip_path, everything)
     digest = file_sha256(zip_path)
     return Package(
         zip_path=zip_path,
@@ -108,60 +161,94 @@ def build_package(folder: HandlerFolder, artifacts: Path | None, cache_dir: Path
         code_sha256=base64.b64encode(bytes.fromhex(digest)).decode(),
         size_bytes=zip_path.stat().st_size,
         weights=weights,
+        target=target,
+        unzipped_bytes=sum(entry.size_bytes for entry in everything.values()),
+        external_artifacts=tuple(external),
     )
 
 
-def _entries(folder: HandlerFolder, artifacts: Path | None) -> dict[str, Path]:
-    """Name in the zip → file."""
-    own: dict[str, Path] = {}
-    for name, path in folder.files():
-        if name in NOT_PACKAGED or name.endswith(SOURCES):
-            continue
-        if name in own:
-            raise ArtifactError(
-                f"{folder.path}: {name} is also in {path.parent}, which it includes"
-            )
-        own[name] = path
-    trained = {}
-    if artifacts is not None:
-        files = [path for path in artifacts.rglob("*") if path.is_file()]
-        trained = {path.relative_to(artifacts).as_posix(): path for path in files}
-    entry_point = {"wrapper.py": wrapper_path()}
-    clashes = sorted((own.keys() & trained.keys()) | ((own | trained).keys() & entry_point.keys()))
+def _image(
+    subject: str,
+    contents: Contents,
+    dependencies: Dependencies,
+    target: Target,
+    base_image: str,
+    cache_dir: Path,
+) -> Package:
+    """Dependencies and code in a layer each: a change of the code sends the code alone."""
+    parts = _parts(contents, dependencies)
+    sizes.check_image_size(subject, parts)
+    base = read_base_image(base_image, target, cache_dir)
+    root, entries = base.task_root, contents.entries
+    layers = [make_layer(entries, root, content_key(entries), cache_dir)]
+    if brought := _brought(dependencies):
+        layers.insert(0, make_layer(brought, root, dependencies.content_sha256, cache_dir))
+    image = append(base, layers, command=[COMMAND])
+    digest = image.digest.removeprefix("sha256:")
+    return Package(
+        kind="image",
+        zip_path=None,
+        image=image,
+        sha256=digest,
+        code_sha256=digest,
+        size_bytes=image.size_bytes,
+        unzipped_bytes=sum(parts.values()),
+        weights=contents.weights,
+        target=target,
+    )
+
+
+def _kind(folder: HandlerFolder, outside: Sequence[str] | None) -> str:
+    if folder.package is not None:
+        return folder.package
+    return "image" if outside is None and folder.extra == IMAGE_EXTRA else "zip"
+
+
+def _outside(contents: Contents, dependencies: Dependencies) -> tuple[str, ...] | None:
+    artifacts = {name: entry.size_bytes for name, entry in contents.artifacts.items()}
+    parts = _parts(contents, dependencies)
+    return sizes.artifacts_outside(sum(parts.values()) - sum(artifacts.values()), artifacts)
+
+
+def _external(contents: Contents, outside: Sequence[str]) -> list[ExternalArtifact]:
+    return [
+        ExternalArtifact(
+            name=name,
+            path=contents.artifacts[name].path,
+            sha256=file_sha256(contents.artifacts[name].path),
+            size_bytes=contents.artifacts[name].size_bytes,
+        )
+        for name in outside
+    ]
+
+
+def _list(external: Sequence[ExternalArtifact], path: Path) -> Entry:
+    """The file by which wrapper.py knows what to fetch."""
+    said = {item.name: {"sha256": item.sha256, "size_bytes": item.size_bytes} for item in external}
+    path.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
+    return Entry(path)
+
+
+def _brought(dependencies: Dependencies) -> dict[str, Entry]:
+    return {name: Entry(path, code=True) for name, path in dependencies.files()}
+
+
+def _parts(contents: Contents, dependencies: Dependencies) -> dict[str, int]:
+    """What takes how many bytes, by distribution and artifact."""
+    brought = sum(entry.size_bytes for entry in _brought(dependencies).values())
+    rest = brought - sum(dependencies.distributions.values())
+    return {
+        **{name: entry.size_bytes for name, entry in contents.artifacts.items()},
+        **dependencies.distributions,
+        **({"other files of distributions": rest} if rest > 0 else {}),
+        OWN_CODE: sum(entry.size_bytes for entry in contents.code.values()),
+    }
+
+
+def _check_names(subject: str, contents: Contents, dependencies: Dependencies) -> None:
+    clashes = sorted(contents.entries.keys() & _brought(dependencies).keys())
     if clashes:
         raise ArtifactError(
-            f"{folder.path}: {', '.join(clashes)} would be in the package twice "
-            "(the folder's own files, what train.py wrote, and wrapper.py share one folder); rename"
+            f"{subject}: {', '.join(clashes)} would be in the package twice: a distribution of "
+            "requirements.txt has a file of that name; rename the handler's"
         )
-    return own | trained | entry_point
-
-
-def _key(entries: dict[str, Path]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(entries):
-        digest.update(f"{name}\0{file_sha256(entries[name])}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _write_atomically(zip_path: Path, entries: dict[str, Path]) -> None:
-    handle, name = tempfile.mkstemp(prefix=".packaging-", dir=zip_path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            for entry in sorted(entries):
-                _add(archive, entry, entries[entry])
-        temporary.replace(zip_path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    """Copy one file in pieces: the largest model is more than this machine may have to spare."""
-    info = zipfile.ZipInfo(name, EPOCH)
-    info.create_system = 3  # Unix, also where the zip is made elsewhere
-    info.external_attr = MODE
-    info.file_size = path.stat().st_size
-    stored = info.file_size > STORED_ABOVE_BYTES
-    info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-    with path.open("rb") as source, archive.open(info, "w") as target:
-        shutil.copyfileobj(source, target, CHUNK_BYTES)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.artifact.folder import HandlerFolder
 
-__all__ = ["check_requirements", "installed_versions"]
+__all__ = ["check_requirements", "installed_versions", "read_requirements"]
 
 
 def check_requirements(folder: HandlerFolder) -> None:
@@ -48,7 +48,7 @@ def installed_versions(folder: HandlerFolder) -> dict[Requirement, str | None]:
     return {
         requirement: _version(requirement.name)
         for path in _files(folder)
-        for requirement in _requirements(path)
+        for requirement in read_requirements(path)
         if requirement.marker is None or requirement.marker.evaluate()
     }
 
@@ -65,7 +65,11 @@ def _files(folder: HandlerFolder) -> list[Path]:
     return [path / "requirements.txt" for path in folders]
 
 
-def _requirements(path: Path) -> list[Requirement]:
+def read_requirements(path: Path) -> list[Requirement]:
+    """What a requirements.txt names; comments and options for pip alone are passed over.
+
+    Raises `HandlerError` with the line that is neither.
+    """
     requirements = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.partition(" #")[0].strip()

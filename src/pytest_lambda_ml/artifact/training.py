@@ -68,7 +68,7 @@ def train(folder: HandlerFolder, dataset: TrainingData, cache_dir: Path) -> Path
     with tempfile.TemporaryDirectory(prefix=".training-", dir=artifacts.parent) as temporary:
         out = Path(temporary) / "artifacts"
         out.mkdir()
-        _run(script, arguments, out)
+        _run(script, arguments, out, folder.include)
         try:
             out.rename(artifacts)
         except OSError:
@@ -91,9 +91,11 @@ def _digest(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _run(script: Path, arguments: Mapping[str, Path], out: Path) -> None:
+def _run(script: Path, arguments: Mapping[str, Path], out: Path, include: tuple[Path, ...]) -> None:
     # PYTHONPATH could put the project's own modules, or others, in the place of installed ones.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if include:
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, include))
     # -B: the folder may be an installed one; training leaves nothing in it.
     given = [text for name, path in arguments.items() for text in (name, str(path))]
     command = [sys.executable, "-B", str(script), *given, "--out", str(out)]
