@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from functools import cached_property, partial
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -18,7 +20,7 @@ from pytest_lambda_ml.aws.translation import backend_errors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SERVICES", "AwsClients"]
+__all__ = ["SERVICES", "AwsClients", "is_loopback"]
 
 SERVICES = ("lambda", "sns", "sqs", "logs", "s3", "iam", "sts", "ecr")
 
@@ -101,6 +103,15 @@ class AwsClients:
         """The ARN of a resource of this region and account, known before it exists."""
         partition, account = self.identity
         return f"arn:{partition}:{service}:{self.region}:{account}:{resource}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL is of this machine: nobody there asks who the caller is."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 # boto3's clients get their methods at run time: neither they nor their maker have a useful type.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_lambda_ml.aws.function import DeployedFunction
 from pytest_lambda_ml.aws.publish import check_sizes
+from pytest_lambda_ml.aws.translation import unreachable
 from pytest_lambda_ml.campaign.assemble import assemble_result, stored_cell
 from pytest_lambda_ml.campaign.backend import Backend
 from pytest_lambda_ml.campaign.clock import Clock, SystemClock
@@ -23,6 +24,7 @@ from pytest_lambda_ml.campaign.teardown import purge_hint
 from pytest_lambda_ml.errors import BackendError, DeploymentError, LambdaMLError
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.store.journal import JOURNAL, Journal
+from pytest_lambda_ml.store.run_folder import remove_run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,6 +119,8 @@ class CampaignSession:
         self._partial_reason: str | None = None
         self._next_sample = 0
         self._closed = False
+        self._used = False
+        self._endpoint_is_gone = False
         self._journal.write("session", **self._head)
 
     def deploy(
@@ -128,6 +132,7 @@ class CampaignSession:
         it. The first call also creates what the session shares: role, bucket, failure queue, log
         group. Raises `DeploymentError`; what the failed deployment had created is deleted again.
         """
+        self._used = True
         site = self._site(configuration)
         name = site.deployer.next_name(configuration)
         try:
@@ -139,6 +144,7 @@ class CampaignSession:
                 event_age_s=self._event_age_s(configuration, messages),
             )
         except DeploymentError as error:
+            self._notice(error)
             self._journal.write(
                 "deployment_failed", cell_id=configuration.cell_id, reason=str(error)
             )
@@ -179,6 +185,7 @@ class CampaignSession:
             self._keep(function, dataset, messages, correlator, partial=True)
             raise
         except LambdaMLError as error:
+            self._notice(error)
             self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
             raise
         return self._keep(function, dataset, messages, correlator, partial=False)
@@ -193,11 +200,16 @@ class CampaignSession:
     def close(self) -> None:
         """Store the run, then delete everything that is still there, in reverse.
 
-        A second call tries again what is left. Raises `BackendError` naming what could not be
-        deleted. A Ctrl-C while deleting prints how to finish the work later.
+        A run in which nothing was deployed leaves no folder. A second call tries again what is
+        left. Raises `BackendError` naming what could not be deleted, unless an error has already
+        said that the endpoint is gone. A Ctrl-C while deleting prints how to finish the work later.
         """
         if not self._closed:
             self._closed = True
+            if not self._used:
+                self._journal.close()
+                remove_run_folder(self.run_dir)
+                return
             self._store()
         problems = []
         try:
@@ -214,7 +226,7 @@ class CampaignSession:
             raise
         finally:
             self._journal.close()
-        if problems:
+        if problems and not self._endpoint_is_gone:
             raise BackendError("\n".join(problems))
 
     @property
@@ -247,6 +259,11 @@ class CampaignSession:
             self.mark_partial("interrupted")
         with contextlib.suppress(*([BackendError] if error else [])):
             self.close()
+
+    def _notice(self, error: LambdaMLError) -> None:
+        """An endpoint that is gone took its resources with it; AWS never is."""
+        if self.backend.clients.endpoint_url and unreachable(error):
+            self._endpoint_is_gone = True
 
     def _site(self, configuration: Configuration) -> Site:
         """Where a cell runs. Raises `DeploymentError` for a region that the session has not."""

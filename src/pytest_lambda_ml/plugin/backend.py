@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import platform
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_lambda_ml.artifact import build_package, check_requirements, find_handler, train
-from pytest_lambda_ml.aws.session import AwsClients
+from pytest_lambda_ml.artifact import (
+    Target,
+    build_package,
+    check_requirements,
+    find_handler,
+    host_target,
+    train,
+)
+from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND
+from pytest_lambda_ml.aws.preflight import check_access
+from pytest_lambda_ml.aws.resources import Durable
+from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 from pytest_lambda_ml.campaign.cpu_loop import time_cpu_loop
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
+from pytest_lambda_ml.errors import SettingError
 from pytest_lambda_ml.local import ask_endpoint, start_endpoint
 from pytest_lambda_ml.settings import OPTIONS
 from pytest_lambda_ml.store.run_folder import create_run_folder
@@ -19,8 +31,11 @@ from pytest_lambda_ml.store.surroundings import describe_environment, describe_g
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
     from pytest_lambda_ml.artifact import HandlerFolder, Package
     from pytest_lambda_ml.datasets import Dataset
+    from pytest_lambda_ml.local import EndpointInfo
+    from pytest_lambda_ml.model import Architecture
     from pytest_lambda_ml.plugin.progress import ProgressLine
     from pytest_lambda_ml.settings import Settings
 
@@ -55,32 +70,80 @@ def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[
 def _backends(settings: Settings, stack: ExitStack) -> list[Backend]:
     """One for each region; or the one on this machine, or at a URL."""
     url, profile = settings.aws_endpoint_url, settings.aws_profile
-    return [
-        Backend(
-            kind="aws",
-            clients=AwsClients(region, url, profile),
-            region=region,
-            cpu_enforced="aws",
-            memory_enforced="aws",
+    if not settings.aws_regions:
+        _only_on_aws(settings)
+        info = ask_endpoint(url) if url else stack.enter_context(start_endpoint()).info
+        clients = AwsClients(LOCAL_REGION, info.url if info else url, dummy_credentials=True)
+        check_access(clients)
+        return [_endpoint(clients, info, settings, dependencies="host")]
+    info = ask_endpoint(url) if url else None
+    if info:
+        _only_on_aws(settings)
+    backends = []
+    for region in settings.aws_regions:
+        clients = AwsClients(
+            region,
+            url,
+            profile,
+            dummy_credentials=profile is None and url is not None and is_loopback(url),
+            calls_per_second=CALLS_PER_SECOND,
         )
-        for region in settings.aws_regions
-    ] or [_local_backend(url, stack)]
+        check_access(clients, profile)
+        backends.append(
+            _endpoint(clients, info, settings, dependencies="package")
+            if url
+            else _aws(clients, settings)
+        )
+    return backends
 
 
-def _local_backend(url: str | None, stack: ExitStack) -> Backend:
-    info = ask_endpoint(url) if url else stack.enter_context(start_endpoint()).info
-    # An endpoint of another make does not say what it enforces, so nothing is claimed of it.
+def _aws(clients: AwsClients, settings: Settings) -> Backend:
+    return Backend(
+        kind="aws",
+        clients=clients,
+        region=clients.region,
+        cpu_enforced="aws",
+        memory_enforced="aws",
+        durable=_durable(settings),
+    )
+
+
+def _endpoint(
+    clients: AwsClients,
+    info: EndpointInfo | None,
+    settings: Settings,
+    *,
+    dependencies: Literal["host", "package"],
+) -> Backend:
+    """An endpoint of another make does not say what it enforces, so nothing is claimed of it."""
     return Backend(
         kind="local",
-        clients=AwsClients(LOCAL_REGION, info.url if info else url, dummy_credentials=True),
-        region=LOCAL_REGION,
+        clients=clients,
+        region=clients.region,
         cpu_enforced=info.cpu_enforced if info else None,
         memory_enforced=info.memory_enforced if info else None,
         host_cores=info.cores if info else None,
         capacity_vcpu=info.capacity_vcpu if info else None,
         cpu_model=info.cpu_model if info else None,
-        dependencies="host",
+        dependencies=dependencies,
+        durable=_durable(settings),
     )
+
+
+def _durable(settings: Settings) -> Durable:
+    return Durable(settings.role, settings.bucket, settings.repository)
+
+
+def _only_on_aws(settings: Settings) -> None:
+    """Raise SettingError for what functions on this machine cannot have."""
+    if settings.snap_start:
+        raise SettingError(f"{settings.place('snap_start')}: only AWS itself has SnapStart")
+    here = _host_architecture()
+    if settings.architecture not in {None, here}:
+        raise SettingError(
+            f"{settings.place('architecture')}: functions on this machine run on {here}; "
+            f"{settings.architecture} is to be had on AWS only"
+        )
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:
@@ -96,10 +159,24 @@ def _as_json(settings: Settings) -> dict[str, Any]:
     return options
 
 
+def _target(settings: Settings, backend: Backend) -> Target | None:
+    """What packages are built for: Lambda's machines, or this one where its endpoint runs them."""
+    if backend.dependencies == "host":
+        return None
+    if backend.host_cores:
+        return host_target()
+    return Target(architecture=settings.architecture or "x86_64")
+
+
+def _host_architecture() -> Architecture:
+    return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+
+
 class LambdaBackend:
     """One session's way to Lambda: what `lambda_backend` gives.
 
-    ``campaign`` deploys and measures; ``settings`` are the resolved options.
+    ``campaign`` deploys and measures; ``settings`` are the resolved options; ``target`` is what
+    packages are built for, ``None`` where functions use this interpreter's distributions.
     """
 
     def __init__(
@@ -108,6 +185,8 @@ class LambdaBackend:
         self.settings = settings
         self.campaign = campaign
         self.progress = progress
+        self.target = _target(settings, campaign.backend)
+        self.architecture = self.target.architecture if self.target else _host_architecture()
         self._datasets: dict[str, Dataset] = {}
 
     def handler(self, handler: str | Path, engine: str, search: Sequence[Path]) -> HandlerFolder:

@@ -146,6 +146,9 @@ class LambdaBenchmark:
                 timeout_s=limits.timeout_s,
                 ephemeral_mb=limits.ephemeral_mb,
                 region=self._region,
+                architecture=self._backend.architecture,
+                snap_start=self._backend.settings.snap_start,
+                log_format=self._backend.settings.log_format,
             )
             # --benchmark-disable: see that it works, record nothing.
             messages = 1 if self._benchmark.disabled else limits.invocations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["RunFolder", "create_run_folder"]
+__all__ = ["RunFolder", "create_run_folder", "remove_run_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,10 @@ def create_run_folder(run_root: Path, now: datetime) -> RunFolder:
     path = run_root / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
     path.mkdir(parents=True)
     return RunFolder(run_id, path)
+
+
+def remove_run_folder(path: Path) -> None:
+    """Delete the folder of a run in which nothing happened, and ``runs`` with the last of them."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # it holds other runs
+        path.parent.rmdir()
