@@ -397,4 +397,4 @@ def test_an_endpoint_started_by_hand_serves_as_well(example) -> None:
             "benchmarks", "--lambda-memory=512", f"--aws-endpoint-url={endpoint.url}"
         )
     assert got.outcomes == {"passed": 1}, got.text
-    assert got.has("CPU share NOT enforced")  # nobody told this session what the endpoint does
+    assert got.has(f"CPU share by {endpoint.info.cpu_enforced}")  # the endpoint was asked
