@@ -43,7 +43,7 @@ def fail_once(
     clients: AwsClients, service: str, operation: str, *errors: tuple[int, str, str]
 ) -> None:
     """Answer the next calls of an operation with these errors (status, code, message)."""
-    client = clients.of(service)
+    client = clients.client(service)
     protocol = client.meta.service_model.resolved_protocol
     left = [error_answer(protocol, *error) for error in errors]
     client.meta.events.register(
@@ -56,7 +56,7 @@ def record_calls(clients: AwsClients) -> list[tuple[str, str]]:
     """A list that every call from now on is added to: (service, operation), attempts apart."""
     calls: list[tuple[str, str]] = []
     for service in SERVICES:
-        clients.of(service).meta.events.register(
+        clients.client(service).meta.events.register(
             "before-send",
             lambda event_name, service=service, **_: calls.append(
                 (service, event_name.rpartition(".")[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cached_property, partial
+from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -42,7 +42,7 @@ _NO_USER_CONFIGURATION = {
 
 
 class AwsClients:
-    """One client per service, all created on the thread that constructs this object.
+    """One client per service, made when it is first asked for; use from one thread.
 
     ``endpoint_url`` points every service at one endpoint. With ``dummy_credentials`` no profile,
     environment variable or metadata service is asked for credentials. ``profile`` names a profile
@@ -66,31 +66,36 @@ class AwsClients:
         self.region = region
         self.endpoint_url = endpoint_url
         with backend_errors("AWS session"):
-            session = _session(region, profile, dummy_credentials=dummy_credentials)
-            config = _config(endpoint_url)
-
-            client = partial(session.client, endpoint_url=endpoint_url, config=config)
-
-            self.lambda_ = client("lambda")
-            self.sns = client("sns")
-            self.sqs = client("sqs")
-            self.logs = client("logs")
-            self.s3 = client("s3")
-            self.iam = client("iam")
-            self.sts = client("sts")
-            self.ecr = client("ecr")
-        patience = Patience(sleep)
-        for service in SERVICES:
-            self.of(service).meta.events.register("needs-retry", patience)
+            self._session = _session(region, profile, dummy_credentials=dummy_credentials)
+        self._config = _config(endpoint_url)
+        self._patience = Patience(sleep)
+        self._pace: Pace | None = None
         if endpoint_url is None or calls_per_second is not None:
             bucket = TokenBucket(calls_per_second or CALLS_PER_SECOND, now=now, sleep=sleep)
-            pace = Pace(bucket)
-            for service in SERVICES:
-                self.of(service).meta.events.register("before-send", pace.of(service))
+            self._pace = Pace(bucket)
+        self._clients: dict[str, Any] = {}
 
-    def of(self, service: str) -> Any:
-        """The client of one of `SERVICES`."""
-        return getattr(self, "lambda_" if service == "lambda" else service)
+    def client(self, service: str) -> Any:
+        """The client of a service, as boto3 calls it."""
+        if service not in self._clients:
+            with backend_errors(f"a client for {service}"):
+                made = self._session.client(
+                    service, endpoint_url=self.endpoint_url, config=self._config
+                )
+            made.meta.events.register("needs-retry", self._patience)
+            if self._pace is not None:
+                made.meta.events.register("before-send", self._pace.of(service))
+            self._clients[service] = made
+        return self._clients[service]
+
+    lambda_ = property(lambda self: self.client("lambda"))
+    sns = property(lambda self: self.client("sns"))
+    sqs = property(lambda self: self.client("sqs"))
+    logs = property(lambda self: self.client("logs"))
+    s3 = property(lambda self: self.client("s3"))
+    iam = property(lambda self: self.client("iam"))
+    sts = property(lambda self: self.client("sts"))
+    ecr = property(lambda self: self.client("ecr"))
 
     @cached_property
     def identity(self) -> tuple[str, str]:
