@@ -16,6 +16,7 @@ from pytest_lambda_ml.plugin.collection import (
     pytest_collection_modifyitems,
     pytest_generate_tests,
     pytest_report_collectionfinish,
+    pytest_runtestloop,
 )
 from pytest_lambda_ml.plugin.fixtures import (
     deploy_function,
@@ -41,6 +42,7 @@ __all__ = [
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
+    "pytest_runtestloop",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
 ]

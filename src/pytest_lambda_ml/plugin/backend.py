@@ -6,7 +6,7 @@ import platform
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_ml.artifact import (
     Target,
@@ -17,7 +17,6 @@ from pytest_lambda_ml.artifact import (
     train,
 )
 from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND
-from pytest_lambda_ml.aws.preflight import check_access
 from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 from pytest_lambda_ml.campaign.cpu_loop import time_cpu_loop
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.plugin.progress import ProgressLine
     from pytest_lambda_ml.settings import Settings
 
-__all__ = ["LOCAL_REGION", "LambdaBackend", "open_lambda_backend"]
+__all__ = ["LOCAL_REGION", "LambdaBackend", "open_clients", "open_lambda_backend"]
 
 LOCAL_REGION = "us-east-1"
 """The region whose prices local results are given in: the one with the most complete price list."""
@@ -67,34 +66,36 @@ def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[
         yield LambdaBackend(settings, campaign, progress)
 
 
-def _backends(settings: Settings, stack: ExitStack) -> list[Backend]:
-    """One for each region; or the one on this machine, or at a URL."""
+def open_clients(settings: Settings) -> list[AwsClients]:
+    """The clients for what the settings name: one for each region, or one for a URL."""
     url, profile = settings.aws_endpoint_url, settings.aws_profile
     if not settings.aws_regions:
-        _only_on_aws(settings)
-        info = ask_endpoint(url) if url else stack.enter_context(start_endpoint()).info
-        clients = AwsClients(LOCAL_REGION, info.url if info else url, dummy_credentials=True)
-        check_access(clients)
-        return [_endpoint(clients, info, settings, dependencies="host")]
-    info = ask_endpoint(url) if url else None
-    if info:
-        _only_on_aws(settings)
-    backends = []
-    for region in settings.aws_regions:
-        clients = AwsClients(
+        return [AwsClients(LOCAL_REGION, url, dummy_credentials=True)]
+    return [
+        AwsClients(
             region,
             url,
             profile,
             dummy_credentials=profile is None and url is not None and is_loopback(url),
             calls_per_second=CALLS_PER_SECOND,
         )
-        check_access(clients, profile)
-        backends.append(
-            _endpoint(clients, info, settings, dependencies="package")
-            if url
-            else _aws(clients, settings)
-        )
-    return backends
+        for region in settings.aws_regions
+    ]
+
+
+def _backends(settings: Settings, stack: ExitStack) -> list[Backend]:
+    """One for each region; or the one on this machine, or at a URL."""
+    url = settings.aws_endpoint_url
+    if not settings.aws_regions and not url:
+        _only_on_aws(settings)
+        info = stack.enter_context(start_endpoint()).info
+        clients = AwsClients(LOCAL_REGION, info.url, dummy_credentials=True)
+        return [_endpoint(clients, info, settings)]
+    if not url:
+        return [_aws(clients, settings) for clients in open_clients(settings)]
+    if found := ask_endpoint(url):
+        _only_on_aws(settings)
+    return [_endpoint(clients, found, settings) for clients in open_clients(settings)]
 
 
 def _aws(clients: AwsClients, settings: Settings) -> Backend:
@@ -108,14 +109,11 @@ def _aws(clients: AwsClients, settings: Settings) -> Backend:
     )
 
 
-def _endpoint(
-    clients: AwsClients,
-    info: EndpointInfo | None,
-    settings: Settings,
-    *,
-    dependencies: Literal["host", "package"],
-) -> Backend:
-    """An endpoint of another make does not say what it enforces, so nothing is claimed of it."""
+def _endpoint(clients: AwsClients, info: EndpointInfo | None, settings: Settings) -> Backend:
+    """An endpoint; with a region functions bring their dependencies, as on AWS.
+
+    One of another make does not say what it enforces, so nothing is claimed of it.
+    """
     return Backend(
         kind="local",
         clients=clients,
@@ -125,7 +123,7 @@ def _endpoint(
         host_cores=info.cores if info else None,
         capacity_vcpu=info.capacity_vcpu if info else None,
         cpu_model=info.cpu_model if info else None,
-        dependencies=dependencies,
+        dependencies="package" if settings.aws_regions else "host",
         durable=_durable(settings),
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_lambda_ml.errors import SettingError
 from pytest_lambda_ml.plugin import grid
-from pytest_lambda_ml.plugin.options import SETTINGS, check_outside
+from pytest_lambda_ml.plugin.options import SETTINGS, check_access, check_outside
 from pytest_lambda_ml.plugin.recorder import attach_clock, default_columns
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
+    "pytest_runtestloop",
     "uses_lambda",
 ]
 
@@ -184,6 +185,14 @@ def _value(item: pytest.Item, what: str) -> str | None:
     default = "reference" if what == "engine" else None
     value = _parameters(item).get(what, default)
     return value if isinstance(value, str) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Before the first test: what would fail all of ours is said once."""
+    config = session.config
+    if collected(config).selected and not config.option.collectonly and not session.testsfailed:
+        check_access(config.stash[SETTINGS])
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> str | None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lambda_ml.errors import PriceError, SettingError
+from pytest_lambda_ml.errors import BackendError, PriceError, SettingError
 from pytest_lambda_ml.settings import OPTIONS, Settings, resolve
 
 if TYPE_CHECKING:
     from pytest_lambda_ml.settings import Option
 
-__all__ = ["SETTINGS", "check_outside", "pytest_addoption", "pytest_configure"]
+__all__ = ["SETTINGS", "check_access", "check_outside", "pytest_addoption", "pytest_configure"]
 
 SETTINGS = pytest.StashKey[Settings]()
 
@@ -70,6 +70,23 @@ def check_outside(settings: Settings) -> None:
                 load_prices().prices(region)
         except PriceError as error:
             raise pytest.UsageError(f"{settings.place('aws_region')}: {error}") from None
+
+
+def check_access(settings: Settings) -> None:
+    """Check that calls will get through to what is named, once it is known that tests will run.
+
+    Raises UsageError, one sentence for all tests, which would all fail of it.
+    """
+    if settings.dry_run or not (settings.aws_regions or settings.aws_endpoint_url):
+        return
+    from pytest_lambda_ml.aws.preflight import check_access as check
+    from pytest_lambda_ml.plugin.backend import open_clients
+
+    try:
+        for clients in open_clients(settings):
+            check(clients, settings.aws_profile)
+    except BackendError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _action(option: Option) -> dict[str, Any]:
