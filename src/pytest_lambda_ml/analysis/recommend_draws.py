@@ -31,6 +31,8 @@ BLOCKS = 128
 as much, at a cost that does not grow."""
 
 ROUNDING_VARIANCE = 1 / 12
+ONE_SAMPLE_SIGMA = 0.35
+WITHIN = 10.0
 
 
 def draw_means(
@@ -41,15 +43,17 @@ def draw_means(
 ) -> NDArray[np.float64]:
     """Means that the cell could have, of shape (k, draws) for ``values`` of shape (k, n).
 
-    Rows are figures of the same n invocations and are resampled together. NaN of no sample;
-    with one sample every draw is as good as another, so they are spread over all magnitudes.
+    Rows are figures of the same n invocations and are resampled together. NaN of no sample; a
+    single sample is taken to be within a factor of two of the mean (95 %). Draws stay within a
+    factor of ten of the mean: the tails of two or three samples would reach below zero.
     """
     count = values.shape[1]
     if count == 0:
         return np.full((len(values), draws), np.nan)
     mean = values.mean(axis=1, keepdims=True)
     if count == 1:
-        return mean * np.exp(generator.standard_cauchy(draws).clip(-50, 50))
+        wild: NDArray[np.float64] = mean * np.exp(generator.normal(0.0, ONE_SAMPLE_SIGMA, draws))
+        return wild
     blocks = _blocks(values, generator)
     size = blocks.shape[1]
     chosen = generator.integers(size, size=(draws, size))
@@ -63,7 +67,9 @@ def draw_means(
         spread[exact] = generator.normal(0.0, floor, (int(exact.sum()), draws))
     wider = np.sqrt((size - 1) / generator.chisquare(size - 1, draws))
     effect = np.array([design_effect(row, environment) for row in values])
-    return mean + spread * wider * np.sqrt(effect)[:, None]
+    drawn = mean + spread * wider * np.sqrt(effect)[:, None]
+    kept: NDArray[np.float64] = drawn.clip(mean / WITHIN, mean * WITHIN)
+    return kept
 
 
 def _blocks(values: NDArray[np.float64], generator: Generator) -> NDArray[np.float64]:
@@ -72,7 +78,9 @@ def _blocks(values: NDArray[np.float64], generator: Generator) -> NDArray[np.flo
         return values
     per_block = count // BLOCKS
     order = generator.permutation(count)[: per_block * BLOCKS]
-    return values[:, order].reshape(len(values), BLOCKS, per_block).mean(axis=2) * 1.0
+    shape = (len(values), BLOCKS, per_block)
+    means: NDArray[np.float64] = values[:, order].reshape(shape).mean(axis=2)
+    return means
 
 
 def draw_percentile(

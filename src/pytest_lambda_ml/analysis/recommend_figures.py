@@ -101,15 +101,15 @@ def scores(
 
     ``scale`` holds the highest cost and the longest time to an answer.
     """
+    found: NDArray[np.float64]
     if question.objective == "cost":
-        return figures[COST]
-    if question.objective == "speed":
-        return figures[TIME]
-    weighed: NDArray[np.float64] = (
-        question.weight * figures[COST] / scale[COST]
-        + (1 - question.weight) * figures[TIME] / scale[TIME]
-    )
-    return weighed
+        found = figures[COST]
+    elif question.objective == "speed":
+        found = figures[TIME]
+    else:
+        cost, time = figures[COST] / scale[COST], figures[TIME] / scale[TIME]
+        found = question.weight * cost + (1 - question.weight) * time
+    return found
 
 
 def missed_limit(figures: NDArray[np.float64], question: Question) -> NDArray[np.bool_]:

@@ -1,0 +1,179 @@
+"""A recommendation in sentences, for the terminal, the report and pull requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.analysis.wording import cell_names, milliseconds, money, number, probability
+
+if TYPE_CHECKING:
+    from pytest_lambda_ml.analysis.recommendation import (
+        MoreInvocations,
+        Question,
+        Recommendation,
+    )
+    from pytest_lambda_ml.model import Configuration
+
+__all__ = [
+    "assumptions",
+    "choice_name",
+    "more_lines",
+    "one_line",
+    "question_text",
+    "regret_text",
+    "rule_text",
+    "sentences",
+]
+
+MOST_NAMED = 3
+
+
+def question_text(question: Question) -> str:
+    """What was asked, such as ``lowest cost, p95 at most 100 ms``."""
+    wanted = {
+        "cost": "lowest cost",
+        "speed": "shortest time to an answer",
+        "balanced": f"balanced, weight of cost {question.weight:g}",
+    }[question.objective]
+    limits = [
+        f"{name} at most {limit:g} ms"
+        for name, limit in (("p95", question.max_p95_ms), ("cold start", question.max_cold_ms))
+        if limit is not None
+    ]
+    return ", ".join([wanted, *limits])
+
+
+def assumptions(question: Question) -> str:
+    """At which traffic, and what is assumed of cold starts."""
+    traffic = question.traffic
+    return (
+        f"At {number(traffic.requests_per_day, 0)} requests a day, spread over it at random; a "
+        "batch of n serves n of them with one invocation, and the time to fill it is not counted. "
+        f"An idle environment is kept for {traffic.idle_minutes:g} minutes (AWS does not document "
+        "how long; a request that finds none is a cold start). List prices of Lambda itself: "
+        "GB-seconds, requests and ephemeral storage, no free tier, no SNS and logs."
+    )
+
+
+def choice_name(told: Recommendation) -> str:
+    """The chosen cell by what tells it from the others, or that there is none."""
+    if told.choice is None:
+        return "none"
+    return _names(told)[told.choice.configuration]
+
+
+def sentences(told: Recommendation) -> list[str]:
+    """All there is to say of one algorithm's choice, the answer first."""
+    choice = told.choice
+    if choice is None:
+        return [_no_choice(told)]
+    lines = [
+        (
+            f"best with a probability of {probability(choice.p_best)}, within 5 % of the best with "
+            f"{probability(told.p_near)}; {choice.configuration.memory_mb} MB is the memory size of "
+            f"the best with {probability(told.p_memory)}"
+        ),
+        (
+            f"{money(choice.usd_per_month)} a month ({money(choice.usd_per_1k_items)} per 1,000 items,"
+            f" {choice.cold_share:.2%} cold starts); {regret_text(told)}"
+        ),
+        (
+            f"{milliseconds(choice.duration_ms_mean)} on average, p95 "
+            f"{milliseconds(choice.duration_ms_p95)}, cold start p95 "
+            f"{milliseconds(choice.cold_ms_p95)} ({choice.warm_count} warm and {choice.cold_count} "
+            "cold invocations)"
+        ),
+        rule_text(told),
+    ]
+    lines += more_lines(told)
+    return [*lines, *told.notes]
+
+
+def regret_text(told: Recommendation) -> str:
+    """What the choice loses on average against the unknown best."""
+    amount = {
+        "cost": lambda: f"{money(told.regret)} a month",
+        "speed": lambda: milliseconds(told.regret),
+        "balanced": lambda: f"a score of {told.regret:.3f}",
+    }[told.question.objective]()
+    return f"expected regret {amount}"
+
+
+def rule_text(told: Recommendation) -> str:
+    """What the thesis' rule of thumb says, and what following it would cost."""
+    rule, choice = told.rule, told.choice
+    said = "rule of thumb (1024 MB, more if above 100 ms)"
+    if rule is None or choice is None or rule.candidate is None:
+        return f"{said}: {rule.why if rule else 'no cell to apply it to'}"
+    other = rule.candidate
+    verdict = f"{said}: {other.configuration.memory_mb} MB ({rule.why})"
+    if other.configuration == choice.configuration:
+        return f"{verdict}, the same"
+    more = other.usd_per_month - choice.usd_per_month
+    sign = "+" if more >= 0 else "−"
+    slower = other.answer_ms_mean - choice.answer_ms_mean
+    return (
+        f"{verdict}: {money(other.usd_per_month)} a month ({sign}{money(abs(more))}), "
+        f"{milliseconds(abs(slower))} {'slower' if slower >= 0 else 'faster'}"
+    )
+
+
+def more_lines(told: Recommendation) -> list[str]:
+    """Where to measure more when the samples do not decide; empty when they do."""
+    if told.decided or not told.more:
+        return []
+    names = _names(told)
+    wanted = f"{told.question.confidence:.0%}".replace("%", " %")
+    asked = [each for each in told.more if each.invocations]
+    close = [each for each in told.more if each.invocations is None]
+    lines = []
+    if asked:
+        lines.append(f"measure more here to be {wanted} sure: {_listed(asked, names)}")
+    if close:
+        lines.append(
+            "too close to tell apart, either will do: "
+            + "; ".join(f"{names[each.configuration]} ({each.difference:+.1%})" for each in close)
+        )
+    return lines
+
+
+def one_line(told: Recommendation) -> str:
+    """The recommendation of one algorithm for the summary of a test session."""
+    choice = told.choice
+    if choice is None:
+        return _no_choice(told)
+    line = (
+        f"{choice_name(told)}: best with {probability(choice.p_best)}, "
+        f"{money(choice.usd_per_month)} a month at "
+        f"{number(told.question.traffic.requests_per_day, 0)} requests a day"
+    )
+    asked = [each for each in told.more if each.invocations]
+    if told.decided:
+        return line
+    if asked:
+        return f"{line}; measure more: {_listed(asked, _names(told))}"
+    return f"{line}; within 5 % of the best with {probability(told.p_near)}"
+
+
+def _listed(asked: list[MoreInvocations], names: dict[Configuration, str]) -> str:
+    shown = "; ".join(
+        f"{names[each.configuration]} (+{each.invocations:,} invocations)"
+        for each in asked[:MOST_NAMED]
+    )
+    rest = len(asked) - MOST_NAMED
+    return shown + (f"; and {rest} more cells" if rest > 0 else "")
+
+
+def _names(told: Recommendation) -> dict[Configuration, str]:
+    return cell_names(each.configuration for each in told.candidates)
+
+
+def _no_choice(told: Recommendation) -> str:
+    if not told.candidates:
+        reasons = sorted({why for _, why in told.excluded})
+        return f"no recommendation: {'; '.join(reasons) or 'nothing was measured'}"
+    nearest = told.candidates[0]
+    return (
+        f"no cell keeps the limits ({question_text(told.question)}); the first to miss is "
+        f"{_names(told)[nearest.configuration]}: {nearest.missed}"
+    )

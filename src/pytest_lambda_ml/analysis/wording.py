@@ -1,0 +1,79 @@
+"""How numbers are written for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+
+    from pytest_lambda_ml.model import Configuration
+
+__all__ = ["ABSENT", "cell_names", "milliseconds", "money", "number", "probability"]
+
+ABSENT = "–"
+THOUSAND = 1000
+TEN, HUNDRED = 10, 100
+
+
+def money(usd: float | Decimal | None) -> str:
+    """Dollars, to the cent or to three significant digits, whichever is finer."""
+    if usd is None:
+        return ABSENT
+    if usd == 0:
+        return "$0"
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    text = f"{float(usd):.3g}"
+    return f"${float(usd):.8f}".rstrip("0") if "e" in text else f"${text}"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number; without decimals from 1,000 on."""
+    if value is None:
+        return ABSENT
+    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:,.{digits}f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration to about three digits, in seconds from ten of them on."""
+    if value is None:
+        return ABSENT
+    if value >= TEN * THOUSAND:
+        return f"{value / THOUSAND:,.1f} s"
+    return f"{value:,.0f} ms" if value >= HUNDRED else f"{value:.1f} ms"
+
+
+def probability(value: float) -> str:
+    """In percent; what was drawn is never called certain or impossible."""
+    if value >= 0.995:
+        return "> 99 %"
+    return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+
+
+def cell_names(cells: Iterable[Configuration]) -> dict[Configuration, str]:
+    """A name for each cell that says what tells it from the others; its memory size always."""
+    cells = list(dict.fromkeys(cells))
+    parts = {cell: _parts(cell) for cell in cells}
+    columns = list(zip(*parts.values(), strict=True))
+    telling = [i == 0 or len(set(column)) > 1 for i, column in enumerate(columns)]
+    return {
+        cell: ", ".join(part for part, tells in zip(values, telling, strict=True) if tells)
+        for cell, values in parts.items()
+    }
+
+
+def _parts(cell: Configuration) -> tuple[str, ...]:
+    return (
+        f"{cell.memory_mb} MB",
+        f"engine {cell.engine}",
+        f"batch {cell.batch_size}",
+        f"concurrency {cell.concurrency}",
+        cell.architecture,
+        cell.region or "",
+        f"{cell.ephemeral_mb} MB of /tmp",
+        "SnapStart" if cell.snap_start else "no SnapStart",
+        f"{cell.log_format} logs",
+        f"timeout {cell.timeout_s} s",
+    )
