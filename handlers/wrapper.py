@@ -17,6 +17,11 @@ import uuid
 from functools import cache
 from pathlib import Path
 
+if Path(__file__).with_name("artifacts.json").is_file():
+    import fetch_artifacts
+
+    fetch_artifacts.fetch()
+
 import handler
 
 __all__ = ["SCHEMA_VERSION", "lambda_handler", "output_digest"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_lambda_ml.errors import HandlerError
 
-__all__ = ["carried_handlers", "wrapper_path"]
+__all__ = ["carried_handlers", "fetcher_path", "wrapper_path"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -28,3 +28,8 @@ def carried_handlers() -> Path:
 def wrapper_path() -> Path:
     """The file that is every function's entry point."""
     return carried_handlers() / "wrapper.py"
+
+
+def fetcher_path() -> Path:
+    """The module by which wrapper.py fetches artifacts that are not in the package."""
+    return carried_handlers() / "fetch_artifacts.py"

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.artifact.target import Target
     from pytest_lambda_ml.model import Architecture
 
-__all__ = ["Contents", "check_architecture", "content_key", "gather"]
+__all__ = ["WRAPPER", "Contents", "check_architecture", "content_key", "gather"]
 
 NOT_PACKAGED = frozenset({"train.py", "export.py", "requirements.txt", "handler.toml", "README.md"})
 SOURCES = (".c", ".h")
+WRAPPER = "wrapper.py"
 WEIGHTS = "weights.txt"
 ELF_MAGIC = b"\x7fELF"
 ELF_MACHINES: dict[int, Architecture] = {0x3E: "x86_64", 0xB7: "arm64"}
@@ -62,7 +63,7 @@ def gather(folder: HandlerFolder, artifacts: Path | None, temporary: Path) -> Co
     if artifacts is not None:
         files = [path for path in artifacts.rglob("*") if path.is_file()]
         trained = {path.relative_to(artifacts).as_posix(): path for path in files}
-    entry_point = {"wrapper.py": wrapper_path()}
+    entry_point = {WRAPPER: wrapper_path()}
     clashes = sorted((own.keys() & trained.keys()) | ((own | trained).keys() & entry_point.keys()))
     if clashes:
         raise ArtifactError(

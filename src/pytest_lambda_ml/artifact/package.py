@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_lambda_ml.artifact import sizes
 from pytest_lambda_ml.artifact.archive import Entry, write_zip
-from pytest_lambda_ml.artifact.contents import check_architecture, content_key, gather
+from pytest_lambda_ml.artifact.carried import fetcher_path
+from pytest_lambda_ml.artifact.contents import WRAPPER, check_architecture, content_key, gather
 from pytest_lambda_ml.artifact.dependencies import Dependencies, install_dependencies
 from pytest_lambda_ml.artifact.folder import file_sha256
 from pytest_lambda_ml.artifact.image import append, make_layer
@@ -32,7 +33,8 @@ COMMAND = "wrapper.lambda_handler"
 BASE_IMAGE = "public.ecr.aws/lambda/python:{python_version}"
 IMAGE_EXTRA = "llm"
 """Handlers with this extra become an image by themselves when a zip has no room for them."""
-EXTERNAL_LIST = "artifacts.json"
+EXTERNAL_LIST, FETCHER = "artifacts.json", "fetch_artifacts.py"
+"""What a package with artifacts outside has besides: the list of them, and who fetches them."""
 DEFAULT_EPHEMERAL_MB = 512
 EPHEMERAL_RESERVE_MB = 64
 """Left free beside the artifacts: for the file system itself and what the handler writes."""
@@ -125,7 +127,8 @@ def build_package(
         external = _external(contents, outside)
         entries = {name: entry for name, entry in contents.entries.items() if name not in outside}
         if external:
-            entries[EXTERNAL_LIST] = _list(external, Path(temporary) / EXTERNAL_LIST)
+            said = _list(external, entries, Path(temporary) / EXTERNAL_LIST)
+            entries |= {EXTERNAL_LIST: said, FETCHER: Entry(fetcher_path())}
         return _zip(
             folder,
             entries,
@@ -207,7 +210,8 @@ def _kind(folder: HandlerFolder, outside: Sequence[str] | None) -> str:
 def _outside(contents: Contents, dependencies: Dependencies) -> tuple[str, ...] | None:
     artifacts = {name: entry.size_bytes for name, entry in contents.artifacts.items()}
     parts = _parts(contents, dependencies)
-    return sizes.artifacts_outside(sum(parts.values()) - sum(artifacts.values()), artifacts)
+    code_bytes = sum(parts.values()) - sum(artifacts.values())
+    return sizes.artifacts_outside(code_bytes, artifacts, sizes.ZIP_LIMIT_BYTES)
 
 
 def _external(contents: Contents, outside: Sequence[str]) -> list[ExternalArtifact]:
@@ -222,9 +226,12 @@ def _external(contents: Contents, outside: Sequence[str]) -> list[ExternalArtifa
     ]
 
 
-def _list(external: Sequence[ExternalArtifact], path: Path) -> Entry:
-    """The file by which wrapper.py knows what to fetch."""
-    said = {item.name: {"sha256": item.sha256, "size_bytes": item.size_bytes} for item in external}
+def _list(external: Sequence[ExternalArtifact], entries: Mapping[str, Entry], path: Path) -> Entry:
+    """The file by which a function knows what to fetch, and what to put beside it."""
+    fetched = {
+        item.name: {"sha256": item.sha256, "size_bytes": item.size_bytes} for item in external
+    }
+    said = {"files": sorted(entries.keys() - {WRAPPER}), "external": fetched}
     path.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
     return Entry(path)
 
@@ -246,9 +253,10 @@ def _parts(contents: Contents, dependencies: Dependencies) -> dict[str, int]:
 
 
 def _check_names(subject: str, contents: Contents, dependencies: Dependencies) -> None:
-    clashes = sorted(contents.entries.keys() & _brought(dependencies).keys())
+    taken = {*_brought(dependencies), EXTERNAL_LIST, FETCHER}
+    clashes = sorted(contents.entries.keys() & taken)
     if clashes:
         raise ArtifactError(
             f"{subject}: {', '.join(clashes)} would be in the package twice: a distribution of "
-            "requirements.txt has a file of that name; rename the handler's"
+            "requirements.txt or the plugin has a file of that name; rename the handler's"
         )

@@ -31,9 +31,9 @@ GPU_PREFIXES = ("nvidia-", "cuda-")
 
 
 def artifacts_outside(
-    code_bytes: int, artifacts: Mapping[str, int], limit_bytes: int = ZIP_LIMIT_BYTES
+    code_bytes: int, artifacts: Mapping[str, int], limit_bytes: int
 ) -> tuple[str, ...] | None:
-    """The artifacts that a zip has no room for: the largest go first, until the rest fits.
+    """The artifacts for which ``limit_bytes`` leave no room: the largest first.
 
     ``code_bytes`` is the size of everything else, ``artifacts`` the size of each artifact. The
     answer is ``None`` when no choice of artifacts helps: the code alone is too large, or what would

@@ -110,9 +110,10 @@ def _run(script: Path, arguments: Mapping[str, Path], out: Path, include: tuple[
     )
     if result.returncode != 0:
         tail = "\n".join(result.stderr.strip().splitlines()[-STDERR_LINES:]) or "(no stderr)"
+        path = f"PYTHONPATH={environment['PYTHONPATH']} " if include else ""
         raise ArtifactError(
-            f"{script} ended with exit status {result.returncode}; "
-            f"run it by hand: {sys.executable} {script} {' '.join(given)} --out DIR\n{tail}"
+            f"{script} ended with exit status {result.returncode}; run it by hand: "
+            f"{path}{sys.executable} {script} {' '.join(given)} --out DIR\n{tail}"
         )
     if not any(out.iterdir()):
         raise ArtifactError(f"{script} wrote nothing to its --out folder; remove it if not needed")
