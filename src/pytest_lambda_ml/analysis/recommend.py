@@ -31,6 +31,7 @@ from pytest_lambda_ml.analysis.recommendation import (
     Recommendation,
     RuleOfThumb,
 )
+from pytest_lambda_ml.analysis.wording import milliseconds
 from pytest_lambda_ml.model import Outcome
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def _missed(each: Worth, question: Question) -> str | None:
         if limit is not None and np.isnan(value):
             return f"no {name} was measured"
         if limit is not None and value > limit:
-            return f"{name} {value:,.0f} ms is above {limit:,g} ms"
+            return f"{name} of {milliseconds(float(value))} is above {limit:,g} ms"
     return None
 
 

@@ -28,6 +28,7 @@ MOST_INVOCATIONS = 100_000
 _RELEVANT = 0.005
 """A cell that beats the choice with less than this probability needs no more samples."""
 _ONE_SIGMA = (15.87, 84.13)
+AS_OFTEN_AGAIN = 2.0
 
 
 def measure_more(
@@ -54,17 +55,7 @@ def measure_more(
         return ()
     z = NormalDist().inv_cdf(1 - (1 - confidence) / len(contenders))
     for i in contenders:
-        with np.errstate(invalid="ignore"):
-            gaps = draws[i] - draws[chosen]
-        low, high = (
-            np.percentile(gaps[np.isfinite(gaps)], _ONE_SIGMA)
-            if (np.isfinite(gaps).any())
-            else (0.0, 0.0)
-        )
-        gap = float(point[i] - point[chosen])
-        error = float(high - low) / 2
-        close = abs(gap) <= TOO_CLOSE * abs(float(point[chosen]))
-        factors[i] = math.inf if close or not math.isfinite(gap) else (z * error / gap) ** 2
+        factors[i] = _factor(point[i] - point[chosen], draws[i] - draws[chosen], z, point[chosen])
     finite = [factor for factor in factors.values() if math.isfinite(factor)]
     if finite:
         factors[chosen] = max(finite)
@@ -84,6 +75,19 @@ def measure_more(
     )
 
 
+def _factor(gap: float, gaps: NDArray[np.float64], z: float, reference: float) -> float:
+    """How many times the samples it takes; infinite where the cells are too close.
+
+    A cell that misses a limit, but might keep it, is to be measured as often again.
+    """
+    if not math.isfinite(gap):
+        return AS_OFTEN_AGAIN
+    if abs(gap) <= TOO_CLOSE * abs(reference):
+        return math.inf
+    low, high = np.percentile(gaps[np.isfinite(gaps)], _ONE_SIGMA)
+    return float(z * (high - low) / 2 / gap) ** 2
+
+
 def _further(count: int, factor: float) -> int | None:
     if not math.isfinite(factor):
         return None
@@ -91,6 +95,6 @@ def _further(count: int, factor: float) -> int | None:
     return further if further <= MOST_INVOCATIONS else None
 
 
-def _relative(point: NDArray[np.float64], i: int, chosen: int) -> float:
-    reference = float(point[chosen])
-    return (float(point[i]) - reference) / reference if reference else 0.0
+def _relative(point: NDArray[np.float64], i: int, chosen: int) -> float | None:
+    reference, value = float(point[chosen]), float(point[i])
+    return (value - reference) / reference if reference and math.isfinite(value) else None

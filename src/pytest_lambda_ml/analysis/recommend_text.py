@@ -69,13 +69,13 @@ def sentences(told: Recommendation) -> list[str]:
         return [_no_choice(told)]
     lines = [
         (
-            f"best with a probability of {probability(choice.p_best)}, within 5 % of the best with "
-            f"{probability(told.p_near)}; {choice.configuration.memory_mb} MB is the memory size of "
-            f"the best with {probability(told.p_memory)}"
+            f"best with a probability of {probability(choice.p_best)}, within 5 % of the best "
+            f"with {probability(told.p_near)}; {choice.configuration.memory_mb} MB is the memory "
+            f"size of the best with {probability(told.p_memory)}"
         ),
         (
-            f"{money(choice.usd_per_month)} a month ({money(choice.usd_per_1k_items)} per 1,000 items,"
-            f" {choice.cold_share:.2%} cold starts); {regret_text(told)}"
+            f"{money(choice.usd_per_month)} a month ({money(choice.usd_per_1k_items)} per 1,000 "
+            f"items, {choice.cold_share:.2%} cold starts); {regret_text(told)}"
         ),
         (
             f"{milliseconds(choice.duration_ms_mean)} on average, p95 "
@@ -132,7 +132,9 @@ def more_lines(told: Recommendation) -> list[str]:
     if close:
         lines.append(
             "too close to tell apart, either will do: "
-            + "; ".join(f"{names[each.configuration]} ({each.difference:+.1%})" for each in close)
+            + "; ".join(
+                f"{names[each.configuration]} ({each.difference or 0:+.1%})" for each in close
+            )
         )
     return lines
 

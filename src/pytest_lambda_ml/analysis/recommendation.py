@@ -74,12 +74,13 @@ class MoreInvocations:
     """Where to measure more: ``invocations`` on top of those of the cell, None for too many.
 
     ``difference`` is by how much of the choice's score this cell is worse (of the choice itself:
-    0). Cells closer than `recommend_more.TOO_CLOSE` are not worth telling apart.
+    0), None where it misses a limit that it might keep. Cells closer than
+    `recommend_more.TOO_CLOSE` are not worth telling apart.
     """
 
     configuration: Configuration
     invocations: int | None
-    difference: float
+    difference: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
