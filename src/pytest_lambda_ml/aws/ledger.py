@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
+from pytest_lambda_ml.errors import RunStoreError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -55,6 +57,41 @@ class Ledger:
         self._file: TextIO | None = None
         self._run = {"run_id": run_id, "region": region, "endpoint_url": endpoint_url}
         self._open: dict[tuple[Kind, str], Resource] = {}
+
+    @classmethod
+    def resume(cls, path: Path) -> Ledger:
+        """The ledger of a run that has ended, to strike out what is deleted now.
+
+        Raises `RunStoreError` when the file is no ledger.
+        """
+        try:
+            with path.open(encoding="utf-8") as file:
+                head = json.loads(file.readline())
+            ledger = cls(
+                path,
+                run_id=head["run_id"],
+                region=head["region"],
+                endpoint_url=head["endpoint_url"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunStoreError(f"{path} is no ledger: {error!r}") from error
+        ledger._open = {(each.kind, each.id): each for each in read_ledger(path)}
+        return ledger
+
+    @property
+    def run_id(self) -> str:
+        """The run that this is the ledger of."""
+        return str(self._run["run_id"])
+
+    @property
+    def region(self) -> str:
+        """The region that the resources are in."""
+        return str(self._run["region"])
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The endpoint that they were created at; ``None`` is AWS itself."""
+        return self._run["endpoint_url"]
 
     def announce(self, resource: Resource) -> None:
         """Write down a resource that is about to be created."""

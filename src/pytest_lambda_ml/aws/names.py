@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 __all__ = [
     "PREFIX",
+    "TAG",
     "bucket_name",
     "function_name",
     "log_group_name",
@@ -27,6 +28,7 @@ LIFETIME = timedelta(days=1)
 """After this long nothing of a run is in use any more."""
 
 TAG = "pytest-lambda-ml"
+"""How the keys of all tags begin."""
 
 
 def run_prefix(run_id: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["Action", "perform"]
+__all__ = ["Action", "is_gone", "perform"]
 
 
 class Action(StrEnum):
@@ -61,8 +61,13 @@ def _gone_is_done() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if code_of(error) not in _GONE:
+        if not is_gone(error):
             raise
+
+
+def is_gone(error: ClientError) -> bool:
+    """Whether AWS says that there is no such resource."""
+    return code_of(error) in _GONE
 
 
 def _unsubscribe(clients: AwsClients, topic_arn: str) -> None:

@@ -216,6 +216,7 @@ class CampaignSession:
             for site in self._sites.values():
                 try:
                     site.clear()
+                    site.check_cleared()
                 except BackendError as error:
                     problems.append(str(error))
         except KeyboardInterrupt:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.aws.failures import FailureReceiver
 from pytest_lambda_ml.aws.function import Deployer
+from pytest_lambda_ml.aws.inventory import find_by_tag, still_there
 from pytest_lambda_ml.aws.ledger import Ledger
 from pytest_lambda_ml.aws.logs import LogPoller
 from pytest_lambda_ml.campaign.source import AwsSource
-from pytest_lambda_ml.campaign.teardown import tear_down
+from pytest_lambda_ml.campaign.teardown import purge_hint, tear_down
+from pytest_lambda_ml.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +79,24 @@ class Site:
             self._tear_down(self._ledger.open_resources())
         finally:
             self._ledger.close()
+
+    def check_cleared(self) -> None:
+        """Raise `BackendError` naming what bears the run's tag and is there, ledger or not.
+
+        Says nothing where the backend has no tags to ask for, or does not let these credentials
+        ask: the ledger has been worked off all the same.
+        """
+        try:
+            found = find_by_tag(self.backend.clients, self._run_id)
+        except BackendError:
+            return
+        left = [each.resource for each in still_there(self.backend.clients, found)]
+        if left:
+            named = ", ".join(f"{resource.kind} {resource.id}" for resource in left)
+            raise BackendError(
+                f"run {self._run_id} has left in {self.backend.region}: {named}. To delete: "
+                f"{purge_hint(self._run_id)}"
+            )
 
     def _tear_down(self, resources: Sequence[Resource]) -> None:
         tear_down(self.backend.clients, self._ledger, resources, run_id=self._run_id)

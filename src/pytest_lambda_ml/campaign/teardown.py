@@ -70,13 +70,15 @@ def teardown_steps(resources: Iterable[Resource]) -> tuple[Step, ...]:
 
 def purge_hint(run_id: str) -> str:
     """What to type when the teardown could not be finished."""
-    return f"pytest-lambda-ml purge --run {run_id}"
+    return f"pytest-lambda-ml purge --run {run_id} --yes"
 
 
 def tear_down(
-    clients: AwsClients, ledger: Ledger, resources: Iterable[Resource], *, run_id: str
+    clients: AwsClients, ledger: Ledger | None, resources: Iterable[Resource], *, run_id: str
 ) -> None:
     """Take every step, those after a failed one too, and strike out in the ledger what is gone.
+
+    A run that is purged from another machine has no ledger here.
 
     Raises `BackendError` naming what failed; those resources stay in the ledger.
     """
@@ -89,7 +91,8 @@ def tear_down(
             continue
         if step.last:  # gone, also where a step before was refused
             problems.pop(step.resource, None)
-            ledger.deleted(step.resource)
+            if ledger is not None:
+                ledger.deleted(step.resource)
     if problems:
         raise BackendError(
             f"{len(problems)} resources of run {run_id} may be left: "

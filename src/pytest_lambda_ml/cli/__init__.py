@@ -7,6 +7,7 @@ import sys
 import click
 
 from pytest_lambda_ml.cli.local import local
+from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
 from pytest_lambda_ml.cli.runs import runs
 from pytest_lambda_ml.errors import LambdaMLError
@@ -21,6 +22,7 @@ def cli() -> None:
 
 
 cli.add_command(local)
+cli.add_command(purge)
 cli.add_command(runs)
 cli.add_command(recommend)
 

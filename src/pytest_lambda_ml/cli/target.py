@@ -1,0 +1,46 @@
+"""The options of commands that talk to AWS, or to an endpoint: those that pytest takes too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pytest_lambda_ml.settings import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_lambda_ml.aws.session import AwsClients
+
+__all__ = ["LOCAL_REGION", "aws_options", "clients_for"]
+
+LOCAL_REGION = "us-east-1"
+"""Where sessions at an endpoint without a region are at home."""
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_ENVIRONMENT = {option.name: option.env for option in OPTIONS}
+
+
+def aws_options(function: F) -> F:
+    """``--aws-region``, ``--aws-endpoint-url`` and ``--aws-profile``, as for pytest."""
+    for flag, text in (
+        ("--aws-profile", "AWS profile with the credentials."),
+        ("--aws-endpoint-url", "Talk to this endpoint."),
+        ("--aws-region", "AWS region; several are separated by commas."),
+    ):
+        name = flag.removeprefix("--").replace("-", "_")
+        function = click.option(flag, name, envvar=_ENVIRONMENT[name], help=text)(function)
+    return function
+
+
+def clients_for(region: str, endpoint_url: str | None, profile: str | None) -> AwsClients:
+    """Clients whose credentials are known to be accepted. Raises `BackendError`, one sentence."""
+    from pytest_lambda_ml.aws.preflight import check_access
+    from pytest_lambda_ml.aws.session import AwsClients, is_loopback
+
+    dummy = profile is None and endpoint_url is not None and is_loopback(endpoint_url)
+    clients = AwsClients(region, endpoint_url, profile, dummy_credentials=dummy)
+    check_access(clients, profile)
+    return clients
