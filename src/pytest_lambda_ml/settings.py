@@ -368,6 +368,19 @@ OPTIONS: tuple[Option, ...] = (
         "Do not start what is expected to cost more, and publish no message that could pass it",
     ),
     Option(
+        "baseline --lambda-compare RUN",
+        _text("a run id or the beginning of one, the path of a run's folder, latest, latest~1, …"),
+        "Compare this run with a stored one: a run id, a path, or latest",
+    ),
+    Option(
+        "fail_on --lambda-fail-on METRIC:PERCENT%",
+        _names,
+        "Fail where a metric has grown by more than this since the run given to --lambda-compare; "
+        "METRIC is cost, billed, mean, p50, p95, init or memory; repeatable",
+        "linelist",
+        repeatable=True,
+    ),
+    Option(
         "log_grace_s --lambda-log-grace S",
         _seconds,
         "Seconds to wait for log lines beyond the deadline (default: 60 on AWS, 2 locally)",
@@ -414,6 +427,8 @@ class Settings:
     preset: PresetName = "quick"
     dry_run: bool = False
     budget_usd: Decimal | None = None
+    baseline: str | None = None
+    fail_on: tuple[str, ...] | None = None
     log_grace_s: float | None = None
     run_root: Path
     cache_dir: Path

@@ -11,7 +11,7 @@ import time
 __all__ = ["ITERATIONS", "ROUNDS", "time_cpu_loop"]
 
 ROUNDS = 10
-ITERATIONS = 250_000
+ITERATIONS = 150_000
 """A round of about 20 ms on a core of 2026: the period in which small CPU shares are handed out."""
 
 

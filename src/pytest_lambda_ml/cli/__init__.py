@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from pytest_lambda_ml.cli.compare import compare
 from pytest_lambda_ml.cli.local import local
 from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
@@ -22,6 +23,7 @@ def cli() -> None:
 
 
 cli.add_command(local)
+cli.add_command(compare)
 cli.add_command(purge)
 cli.add_command(runs)
 cli.add_command(recommend)

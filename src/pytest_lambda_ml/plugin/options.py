@@ -50,6 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except SettingError as error:
         raise pytest.UsageError(str(error)) from None
+    settings = config.stash[SETTINGS]
+    if settings.baseline or settings.fail_on:
+        from pytest_lambda_ml.plugin import gate
+
+        config.pluginmanager.register(gate, "lambda-ml-gate")
 
 
 def check_outside(settings: Settings) -> None:

@@ -1,0 +1,148 @@
+"""A comparison as people read it: a table in the terminal, or Markdown for a pull request."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.analysis.compare import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_lambda_ml.analysis.compare import Comparison, Row
+
+__all__ = ["as_markdown", "as_table", "verdict_line"]
+
+ABSENT = "–"
+COLOURS = {
+    Verdict.REGRESSED: "bold red",
+    Verdict.IMPROVED: "bold green",
+    Verdict.UNCHANGED: "dim",
+    Verdict.INCONCLUSIVE: "yellow",
+}
+SIGNS = {
+    Verdict.REGRESSED: "❌",
+    Verdict.IMPROVED: "✅",
+    Verdict.UNCHANGED: "▫️",
+    Verdict.INCONCLUSIVE: "❔",
+}
+HEADINGS = ("cell", "metric", "base", "new", "change", "95 % interval", "verdict")
+HEADLINE = "95 % intervals are of each row; verdicts hold for all rows together at 95 %."
+
+
+def verdict_line(comparison: Comparison) -> str:
+    """How many of what: the answer in one line."""
+    counts = Counter(row.verdict for row in comparison.rows)
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return f"{comparison.new_id} against {comparison.base_id}: {said or 'nothing to compare'}"
+
+
+def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
+    """The whole comparison for a terminal of this width."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    output = io.StringIO()
+    console = Console(
+        file=output, width=width, force_terminal=color, no_color=not color, highlight=False
+    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for heading in HEADINGS:
+        table.add_column(
+            heading,
+            justify="left" if heading in {"cell", "metric", "verdict"} else "right",
+            no_wrap=heading != "verdict",
+            overflow="fold",
+        )
+    for row in comparison.rows:
+        table.add_row(*_fields(row), style=COLOURS[row.verdict] if color else "")
+    if comparison.rows:
+        console.print(table)
+    lines = [*_beneath(comparison), verdict_line(comparison)]
+    return output.getvalue() + "\n".join(textwrap.fill(line, width) for line in lines)
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The comparison for a pull request: what changed first, everything folded beneath."""
+    parts = [f"### Lambda benchmarks: {verdict_line(comparison)}", ""]
+    changed = [
+        row for row in comparison.rows if row.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
+    ]
+    if changed:
+        parts += [*_markdown_table(changed), ""]
+    parts += [f"- {_escaped(line)}" for line in _beneath(comparison)]
+    rest = [row for row in comparison.rows if row not in changed]
+    if rest:
+        parts += ["", f"<details><summary>The other {len(rest)}</summary>", ""]
+        parts += [*_markdown_table(rest), "", "</details>"]
+    return "\n".join(parts) + "\n"
+
+
+def _markdown_table(rows: Iterable[Row]) -> list[str]:
+    lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|--:|--:|--:|--:|---|"]
+    for row in rows:
+        *fields, verdict = (_escaped(text) for text in _fields(row))
+        lines.append(f"| {' | '.join(fields)} | {SIGNS[row.verdict]} {verdict} |")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _fields(row: Row) -> tuple[str, ...]:
+    change = ABSENT if row.ratio is None else f"{row.ratio - 1:+.1%}"
+    interval = (
+        ABSENT
+        if row.low is None or row.high is None
+        else f"{row.low - 1:+.1%} … {row.high - 1:+.1%}"
+    )
+    return (
+        row.cell_id,
+        str(row.limit),
+        _quantity(row, row.base_value),
+        _quantity(row, row.new_value),
+        change,
+        interval,
+        _verdict(row),
+    )
+
+
+def _quantity(row: Row, value: float | None) -> str:
+    if value is None:
+        return ABSENT
+    match row.limit.metric:
+        case "cost":
+            return f"${value:,.4g}/M"
+        case "memory":
+            return f"{value:,.0f} MB"
+        case _:
+            return f"{value:,.1f} ms"
+
+
+def _verdict(row: Row) -> str:
+    """The verdict, and why where it is not plain."""
+    if row.verdict is not Verdict.INCONCLUSIVE:
+        return f"{row.verdict}: {row.reason}" if row.reason else str(row.verdict)
+    more = f"about {row.further:,} more invocations in each run" if row.further else ""
+    if row.reason:
+        return f"inconclusive: {row.reason}" + (f"; {more} would do" if more else "")
+    return f"inconclusive: {more or 'too close to the limit'}" + (" would tell" if more else "")
+
+
+def _beneath(comparison: Comparison) -> list[str]:
+    lines = [HEADLINE] if comparison.rows else []
+    for what, cells in (
+        ("New, without a baseline", comparison.new_cells),
+        ("In the baseline only", comparison.vanished_cells),
+    ):
+        if cells:
+            lines.append(f"{what}: {', '.join(cells)}")
+    if comparison.cpu_loop_ratio is not None:
+        moved = comparison.cpu_loop_ratio - 1
+        lines.append(f"A fixed CPU loop took {moved:+.1%} time on this machine between the runs.")
+    return [*lines, *(f"Note: {note}" for note in comparison.notes)]
