@@ -210,6 +210,6 @@ class LambdaBackend:
         try:
             self.progress.say(subject, "training and packaging")
             artifacts = train(folder, dataset, self.settings.cache_dir)
-            return build_package(folder, artifacts, self.settings.cache_dir)
+            return build_package(folder, artifacts, self.settings.cache_dir, target=self.target)
         finally:
             self.progress.clear()
