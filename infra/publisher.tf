@@ -88,10 +88,9 @@ resource "aws_ecs_task_definition" "publisher" {
   }
 
   container_definitions = jsonencode([{
-    name       = "publisher"
-    image      = "public.ecr.aws/lambda/python:3.13"
-    essential  = true
-    entryPoint = ["python", "-m", "pytest_lambda_ml.campaign.publisher_task"]
+    name      = "publisher"
+    image     = "public.ecr.aws/lambda/python:3.13"
+    essential = true
     logConfiguration = {
       logDriver = "awslogs"
       options = {
