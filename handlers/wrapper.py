@@ -6,7 +6,8 @@ algorithm itself is ``handler.py`` beside this file (the contract is in README.m
 
 One JSON object a line goes to stdout: a start record before anything else happens, so that even an
 invocation that never ends is known by its sample, and an invocation record at the end. Only the
-standard library is imported, and nothing of the project: this file runs in Lambda's Python.
+standard library is imported, and nothing of the project: this file runs in Lambda's Python. The
+boto3 that is there is imported when a batch too large for a message lies in S3.
 """
 
 import hashlib
@@ -59,7 +60,7 @@ class Environment:
     """What this execution environment remembers from one invocation to the next."""
 
     def __init__(self):
-        self.id = uuid.uuid4().hex
+        self.id = None
         self.cold = True
         self.initialized = False
         self.initialization = Span()
@@ -69,6 +70,11 @@ class Environment:
         with self.initialization:
             handler.initialize()
         self.initialized = True
+
+    def identify(self):
+        """An id of its own, not made before the first invocation: snapshots are restored often."""
+        self.id = self.id or uuid.uuid4().hex
+        return self.id
 
     def begin_invocation(self):
         """Whether this is the first invocation. Later ones do not report its initialisation."""
@@ -98,16 +104,19 @@ def lambda_handler(event, context):
         "sample_id": message["sample_id"],
         "sns_message_id": sns_message_id,
         "request_id": context.aws_request_id,
-        "environment_id": environment.id,
+        "environment_id": environment.identify(),
     }
     log("pytest_lambda_ml.start", identity)
-    cold, processing = environment.begin_invocation(), Span()
-    digest, count, figures, failure = None, 0, {}, {}
+    cold, fetching, processing = environment.begin_invocation(), Span(), Span()
+    digest, count, figures, failure, batch = None, 0, {}, {}, message.get("batch", ())
     try:
+        if "batch_s3" in message:
+            with fetching:
+                batch = fetch_batch(**message["batch_s3"])
         if not environment.initialized:
             environment.initialize()
         with processing:
-            outputs = handler.process(message["batch"])
+            outputs = handler.process(batch)
         count, digest = len(outputs), output_digest(outputs)
         figures = handler.figures() if hasattr(handler, "figures") else {}
     except BaseException as error:
@@ -125,7 +134,8 @@ def lambda_handler(event, context):
             "cold": cold,
             **environment.initialization.fields("initialization"),
             **processing.fields("processing"),
-            "batch_size": len(message["batch"]),
+            "fetching_ms": fetching.duration_ms,
+            "batch_size": len(batch),
             "cpu_count": os.cpu_count(),
             "cpu_model": cpu_model(),
             "output_digest": digest,
@@ -148,6 +158,23 @@ def read_message(event):
         raise ValueError(f"expected one SNS record in the event, got {len(event['Records'])}")
     sns = event["Records"][0]["Sns"]
     return json.loads(sns["Message"]), sns["MessageId"]
+
+
+def fetch_batch(bucket, key, sha256):
+    """The batch of a message that only says where it is; ValueError if it is another one."""
+    body = s3_client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    found = hashlib.sha256(body).hexdigest()
+    if found != sha256:
+        raise ValueError(f"s3://{bucket}/{key} has sha256 {found}, the message says {sha256}")
+    return json.loads(body)
+
+
+@cache
+def s3_client():
+    """Made once per environment: it takes longer than a small batch does."""
+    import boto3
+
+    return boto3.client("s3")
 
 
 def log(record_type, fields):

@@ -284,4 +284,6 @@ def test_the_wrapper_imports_the_standard_library_and_what_lies_beside_it_only()
             [node.module] if isinstance(node, ast.ImportFrom) else [x.name for x in node.names]
         )
     }
-    assert imported - sys.stdlib_module_names == {"handler", "fetch_artifacts"}
+    assert imported - sys.stdlib_module_names == {"handler", "fetch_artifacts", "boto3"}
+    at_import = {name for node in tree.body if isinstance(node, ast.Import) for name in node.names}
+    assert "boto3" not in {name.name for name in at_import}, "only a batch in S3 needs it"
