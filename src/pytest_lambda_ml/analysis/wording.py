@@ -52,28 +52,35 @@ def probability(value: float) -> str:
     return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
 
 
-def cell_names(cells: Iterable[Configuration]) -> dict[Configuration, str]:
-    """A name for each cell that says what tells it from the others; its memory size always."""
+def cell_names(
+    cells: Iterable[Configuration], *, but: frozenset[str] = frozenset()
+) -> dict[Configuration, str]:
+    """A name for each cell that says what tells it from the others; its memory size always.
+
+    ``but`` leaves out fields that an axis or a column shows already; cells that differ in nothing
+    else then share a name, which is empty where all cells do.
+    """
     cells = list(dict.fromkeys(cells))
-    parts = {cell: _parts(cell) for cell in cells}
+    parts = {cell: [p for name, p in _parts(cell).items() if name not in but] for cell in cells}
     columns = list(zip(*parts.values(), strict=True))
-    telling = [i == 0 or len(set(column)) > 1 for i, column in enumerate(columns)]
+    always = 0 if "memory_mb" not in but else -1
+    telling = [i == always or len(set(column)) > 1 for i, column in enumerate(columns)]
     return {
         cell: ", ".join(part for part, tells in zip(values, telling, strict=True) if tells)
         for cell, values in parts.items()
     }
 
 
-def _parts(cell: Configuration) -> tuple[str, ...]:
-    return (
-        f"{cell.memory_mb} MB",
-        f"engine {cell.engine}",
-        f"batch {cell.batch_size}",
-        f"concurrency {cell.concurrency}",
-        cell.architecture,
-        cell.region or "",
-        f"{cell.ephemeral_mb} MB of /tmp",
-        "SnapStart" if cell.snap_start else "no SnapStart",
-        f"{cell.log_format} logs",
-        f"timeout {cell.timeout_s} s",
-    )
+def _parts(cell: Configuration) -> dict[str, str]:
+    return {
+        "memory_mb": f"{cell.memory_mb} MB",
+        "engine": f"engine {cell.engine}",
+        "batch_size": f"batch {cell.batch_size}",
+        "concurrency": f"concurrency {cell.concurrency}",
+        "architecture": cell.architecture,
+        "region": cell.region or "",
+        "ephemeral_mb": f"{cell.ephemeral_mb} MB of /tmp",
+        "snap_start": "SnapStart" if cell.snap_start else "no SnapStart",
+        "log_format": f"{cell.log_format} logs",
+        "timeout_s": f"timeout {cell.timeout_s} s",
+    }

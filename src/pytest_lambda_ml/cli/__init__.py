@@ -7,6 +7,7 @@ import sys
 import click
 
 from pytest_lambda_ml.cli.compare import compare
+from pytest_lambda_ml.cli.figures import figures
 from pytest_lambda_ml.cli.local import local
 from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
@@ -27,6 +28,7 @@ cli.add_command(compare)
 cli.add_command(purge)
 cli.add_command(runs)
 cli.add_command(recommend)
+cli.add_command(figures)
 
 
 def main() -> None:

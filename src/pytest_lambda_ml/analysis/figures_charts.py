@@ -1,0 +1,316 @@
+"""The charts, from the small frames of `figures_data`: Altair specifications without a theme."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from pytest_lambda_ml.analysis.figures_data import COLD_PARTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pytest_lambda_ml.analysis.figures_data import Requests
+
+__all__ = [
+    "batch_chart",
+    "cold_chart",
+    "cores_chart",
+    "distribution_chart",
+    "pareto_chart",
+    "performance_chart",
+    "price_chart",
+    "requests_chart",
+]
+
+Drawn = Any
+"""An Altair chart: its classes have no public common type, and its methods return Any."""
+
+WIDTH, HEIGHT = 330, 170
+ROW_HEIGHT = 20
+WIDE = 20
+"""Values whose largest is so many times the smallest stand on a logarithmic axis."""
+
+DECADES = 2
+LABELLED = 25
+"""Requests of a panel that have room for a number each."""
+
+MEMORY = "memory (MB)"
+
+
+def _log(values: pd.Series) -> bool:
+    positive = values[values > 0]
+    return len(positive) > 1 and float(positive.max()) > WIDE * float(positive.min())
+
+
+def _scale(*columns: pd.Series, zero: bool = True) -> alt.Scale:
+    import pandas as pd
+
+    values = pd.concat(columns)
+    if _log(values):
+        low, high = float(values[values > 0].min()), float(values.max())
+        return alt.Scale(type="log", domain=[low * 0.8, high * 1.25], nice=False)
+    return alt.Scale(zero=zero)
+
+
+def _few_ticks(scale: alt.Scale, low: float, high: float) -> Any:
+    """Ticks at 1, 2 and 5 times powers of ten where the axis is logarithmic."""
+    if scale.to_dict().get("type") != "log":
+        return alt.Undefined
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1, 2, 5) if last - first <= DECADES else (1,)
+    return [step * 10.0**k for k in range(first, last + 1) for step in steps]
+
+
+def _axis(scale: alt.Scale, *columns: pd.Series, **more: Any) -> alt.Axis:
+    values = [float(v) for column in columns for v in column if v > 0]
+    ticks = _few_ticks(scale, min(values), max(values)) if values else alt.Undefined
+    return alt.Axis(values=ticks, **more)
+
+
+def _series(frame: pd.DataFrame) -> Any:
+    """Colour by series; no legend for a single one."""
+    if frame["series"].nunique() == 1:
+        return alt.value("#2f7fc1")
+    return alt.Color("series:N", title=None, sort=None, legend=alt.Legend(orient="top", columns=2))
+
+
+def price_chart(frame: pd.DataFrame) -> Drawn:
+    """Figure 5.1: what a billed millisecond costs over memory."""
+    base = alt.Chart(frame).encode(
+        x=alt.X("memory_mb:Q", title=MEMORY, axis=alt.Axis(format=",d")),
+        y=alt.Y("usd_per_million_ms:Q", title="USD per million ms"),
+        tooltip=[
+            alt.Tooltip("memory_mb:Q", title="memory (MB)"),
+            alt.Tooltip("usd_per_million_ms:Q", title="USD per million ms", format=".4f"),
+        ],
+    )
+    line = base.mark_line() + base.mark_point(filled=True)
+    return line.properties(width=WIDTH, height=HEIGHT)
+
+
+def cores_chart(frame: pd.DataFrame, seen: pd.DataFrame) -> Drawn:
+    """Figure 5.2: CPUs over memory: the share that is paid for, and what a function sees."""
+    x = alt.X("memory_mb:Q", title=MEMORY, axis=alt.Axis(format=",d"))
+    y = alt.Y("cpus:Q", title="CPUs")
+    colour = alt.Color("what:N", title=None, sort=None, legend=alt.Legend(orient="top", columns=1))
+    tooltip = ["what:N", "memory_mb:Q", alt.Tooltip("cpus:Q", format=".2f")]
+    share = frame["what"].str.startswith("CPU share")
+    layers = [
+        alt.Chart(frame[share]).mark_line().encode(x=x, y=y, color=colour, tooltip=tooltip),
+        alt.Chart(frame[~share])
+        .mark_line(interpolate="step-after", strokeDash=[4, 3])
+        .encode(x=x, y=y, color=colour, tooltip=tooltip),
+    ]
+    if len(seen):
+        layers.append(
+            alt.Chart(seen)
+            .mark_point(filled=True, size=45)
+            .encode(x=x, y=y, color=colour, tooltip=tooltip)
+        )
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
+
+
+def performance_chart(frame: pd.DataFrame) -> Drawn:
+    """Figures 5.3 to 5.9: warm billed time over memory above, cost per request beneath."""
+    sizes = sorted(frame["memory_mb"].unique())
+    x = alt.X("memory_mb:O", title=MEMORY, sort=sizes, axis=alt.Axis(labelAngle=0))
+    tooltip = [
+        alt.Tooltip("cell:N"),
+        alt.Tooltip("billed_ms:Q", title="mean billed ms", format=",.1f"),
+        alt.Tooltip("p5:Q", title="p5 of duration", format=",.1f"),
+        alt.Tooltip("p95:Q", title="p95 of duration", format=",.1f"),
+        alt.Tooltip("usd_per_million:Q", title="USD per million requests", format=",.4f"),
+        alt.Tooltip("warm:Q", title="warm invocations"),
+    ]
+    times = _scale(frame["p5"], frame["p95"], frame["billed_ms"])
+    base = alt.Chart(frame).encode(x=x, color=_series(frame), tooltip=tooltip)
+    y = alt.Y(
+        "billed_ms:Q",
+        title="warm billed time (ms)",
+        scale=times,
+        axis=_axis(times, frame["p5"], frame["p95"]),
+    )
+    above = alt.layer(
+        base.mark_rule(opacity=0.45, strokeWidth=3).encode(y=alt.Y("p5:Q"), y2="p95:Q"),
+        base.mark_line().encode(y=y),
+        base.mark_point(filled=True, size=45).encode(y=y),
+    )
+    costs = _scale(frame["usd_per_million"])
+    cost = alt.Y(
+        "usd_per_million:Q",
+        title="USD per million requests",
+        scale=costs,
+        axis=_axis(costs, frame["usd_per_million"]),
+    )
+    beneath = alt.layer(
+        base.mark_line().encode(y=cost), base.mark_point(filled=True, size=45).encode(y=cost)
+    )
+    return alt.vconcat(
+        above.properties(width=WIDTH, height=HEIGHT),
+        beneath.properties(width=WIDTH, height=HEIGHT),
+    )
+
+
+def pareto_chart(frame: pd.DataFrame) -> Drawn:
+    """Cost against p95: the front, what it beats, and the recommended cell."""
+    kinds = ["recommended", "on the Pareto front", "beaten by another"]
+    across, up = _scale(frame["p95"], zero=False), _scale(frame["usd_per_1k_items"], zero=False)
+    x = alt.X(
+        "p95:Q", title="p95 of warm duration (ms)", scale=across, axis=_axis(across, frame["p95"])
+    )
+    y = alt.Y(
+        "usd_per_1k_items:Q",
+        title="USD per 1,000 items",
+        scale=up,
+        axis=_axis(up, frame["usd_per_1k_items"], format="~g"),
+    )
+    tooltip = [
+        "cell:N",
+        alt.Tooltip("p95:Q", title="p95 ms", format=",.1f"),
+        alt.Tooltip("usd_per_1k_items:Q", title="USD per 1,000 items", format=".3g"),
+        alt.Tooltip("p_best:Q", title="P(best)", format=".0%"),
+    ]
+    front = frame[frame["pareto"]].sort_values("p95")
+    points = (
+        alt.Chart(frame)
+        .mark_point(filled=True, size=75, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                "kind:N",
+                title=None,
+                sort=kinds,
+                scale=alt.Scale(domain=kinds, range=["#c8701a", "#2f7fc1", "#8b9099"]),
+                legend=alt.Legend(orient="top", columns=2),
+            ),
+            shape=alt.Shape(
+                "kind:N",
+                title=None,
+                sort=kinds,
+                scale=alt.Scale(domain=kinds, range=["diamond", "circle", "circle"]),
+            ),
+            tooltip=tooltip,
+        )
+    )
+    line = alt.Chart(front).mark_line(color="#2f7fc1", strokeWidth=1.5).encode(x=x, y=y)
+    text = (
+        alt.Chart(front.drop_duplicates("memory"))
+        .mark_text(align="left", dx=7, dy=-6, fontSize=11)
+        .encode(x=x, y=y, text="memory:N")
+    )
+    return alt.layer(line, points, text).properties(width=WIDTH, height=HEIGHT + 30)
+
+
+def batch_chart(frame: pd.DataFrame) -> Drawn:
+    """Cost per item over batch size."""
+    costs = _scale(frame["usd_per_1k_items"])
+    sizes = sorted(frame["batch_size"].unique())
+    base = alt.Chart(frame).encode(
+        x=alt.X("batch_size:O", title="batch size", sort=sizes, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y(
+            "usd_per_1k_items:Q",
+            title="USD per 1,000 items",
+            scale=costs,
+            axis=_axis(costs, frame["usd_per_1k_items"], format="~g"),
+        ),
+        color=_series(frame),
+        tooltip=[
+            "cell:N",
+            alt.Tooltip("usd_per_1k_items:Q", title="USD per 1,000 items", format=".3g"),
+        ],
+    )
+    both = base.mark_line() + base.mark_point(filled=True, size=45)
+    return both.properties(width=WIDTH, height=HEIGHT)
+
+
+def _parts_colour(frame: pd.DataFrame) -> alt.Color:
+    named = [part for part in COLD_PARTS.values() if part in set(frame["part"])]
+    return alt.Color(
+        "part:N",
+        title=None,
+        sort=named,
+        scale=alt.Scale(domain=list(COLD_PARTS.values()), range=["#7d68c9", "#c8701a", "#2f7fc1"]),
+        legend=alt.Legend(orient="top"),
+    )
+
+
+def cold_chart(frame: pd.DataFrame) -> Drawn:
+    """The parts of a cold start one after the other, a bar per cell."""
+    return (
+        alt.Chart(frame)
+        .mark_bar(height=ROW_HEIGHT * 0.6)
+        .encode(
+            x=alt.X("ms:Q", title="median (ms)", stack="zero"),
+            y=alt.Y("cell:N", title=None, sort=None),
+            color=_parts_colour(frame),
+            order="order:Q",
+            tooltip=["cell:N", "part:N", alt.Tooltip("ms:Q", format=",.1f"), "cold:Q"],
+        )
+        .properties(width=WIDTH - 90, height=alt.Step(ROW_HEIGHT))
+    )
+
+
+def distribution_chart(frame: pd.DataFrame) -> Drawn:
+    """The distribution of the warm duration in each cell: quantiles and the mean."""
+    scale = _scale(frame["p5"], frame["p95"], frame["mean"], zero=False)
+    base = alt.Chart(frame).encode(
+        y=alt.Y("cell:N", title=None, sort=None),
+        tooltip=[
+            "cell:N",
+            *(
+                alt.Tooltip(f"{name}:Q", format=",.1f")
+                for name in ("p5", "p25", "p50", "p75", "p95")
+            ),
+            alt.Tooltip("mean:Q", format=",.1f"),
+            alt.Tooltip("warm:Q", title="warm invocations"),
+        ],
+    )
+    x = alt.X(
+        "p5:Q",
+        title="warm duration (ms)",
+        scale=scale,
+        axis=_axis(scale, frame["p5"], frame["p95"]),
+    )
+    colour = alt.value("#2f7fc1")
+    return alt.layer(
+        base.mark_rule().encode(x=x, x2="p95:Q", color=colour),
+        base.mark_bar(height=ROW_HEIGHT * 0.5, opacity=0.55).encode(
+            x=alt.X("p25:Q"), x2="p75:Q", color=colour
+        ),
+        base.mark_tick(thickness=2, height=ROW_HEIGHT * 0.5).encode(x=alt.X("p50:Q"), color=colour),
+        base.mark_point(filled=True, shape="diamond", size=40).encode(
+            x=alt.X("mean:Q"), color=alt.value("#c8701a")
+        ),
+    ).properties(width=WIDTH - 90, height=alt.Step(ROW_HEIGHT))
+
+
+def requests_chart(requests: Requests) -> Drawn:
+    """Figures 5.10 and 5.11: execution time of each request, cold above and hot beneath."""
+    panels = []
+    for kind, count in (("cold", requests.cold), ("hot", requests.hot)):
+        frame = requests.frame[requests.frame["start"] == kind]
+        if not len(frame):
+            continue
+        shown = frame["request"].nunique()
+        title = f"{count:,} {kind} requests" + (f", {shown} of them shown" if shown < count else "")
+        panels.append(
+            alt.Chart(frame, title=alt.Title(title, anchor="start", fontSize=11))
+            .mark_bar(binSpacing=0)
+            .encode(
+                x=alt.X(
+                    "request:O",
+                    title="request, in the order of their start" if kind == "hot" else None,
+                    axis=alt.Axis(labels=shown <= LABELLED, ticks=False, labelAngle=0),
+                ),
+                y=alt.Y("ms:Q", title="ms", stack="zero"),
+                color=_parts_colour(frame),
+                order="order:Q",
+                tooltip=["request:O", "part:N", alt.Tooltip("ms:Q", format=",.1f")],
+            )
+            .properties(width=WIDTH, height=110)
+        )
+    return alt.vconcat(*panels).resolve_scale(x="independent")

@@ -1,0 +1,174 @@
+"""Figures as files and as parts of a page: SVG, PNG, PDF and interactive HTML, without a browser.
+
+vl-convert carries Vega and its fonts, so nothing is loaded from the network.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_lambda_ml.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pytest_lambda_ml.analysis.figures import Figure
+
+__all__ = ["FORMATS", "check_drawing", "inline_svg", "write_figures"]
+
+FORMATS = ("svg", "png", "pdf", "html")
+BUNDLE = "vega.js"
+PNG_SCALE = 2
+PALETTE = (
+    "#2f7fc1",
+    "#c8701a",
+    "#2f9059",
+    "#c2528b",
+    "#7d68c9",
+    "#85852f",
+    "#1f9292",
+    "#c4504a",
+)
+"""Each has a contrast of at least 3.5 to 1 on white and on the page's dark background."""
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+FILE_FONT = "Helvetica, Arial, sans-serif"
+
+
+def check_drawing() -> None:
+    """Raise `UnsupportedError`, saying what to install, when figures cannot be drawn here."""
+    try:
+        import altair  # noqa: F401
+        import jinja2  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ImportError as error:
+        raise UnsupportedError(
+            f"figures and reports need {error.name}: pip install 'pytest-lambda-ml[report]'"
+        ) from error
+
+
+def _config(ink: str, font: str, background: str | None) -> dict[str, Any]:
+    """A quiet theme in one ink; ``currentColor`` makes a figure follow the page's colour."""
+    return {
+        "background": background,
+        "font": font,
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": ink,
+            "titleColor": ink,
+            "titleFontWeight": "normal",
+            "labelFontSize": 11,
+            "titleFontSize": 11,
+            "domainColor": ink,
+            "domainOpacity": 0.4,
+            "tickColor": ink,
+            "tickOpacity": 0.4,
+            "gridColor": ink,
+            "gridOpacity": 0.12,
+            "labelLimit": 200,
+        },
+        "axisX": {"grid": False},
+        "axisY": {"tickCount": 5},
+        "legend": {
+            "labelColor": ink,
+            "labelFontSize": 11,
+            "labelLimit": 320,
+            "symbolType": "circle",
+        },
+        "title": {"color": ink, "fontWeight": "normal"},
+        "text": {"color": ink},
+        "line": {"strokeWidth": 2},
+        "range": {"category": list(PALETTE)},
+    }
+
+
+def specification(figure: Figure, *, ink: str, font: str, background: str | None) -> dict[str, Any]:
+    """The figure's Vega-Lite specification in a theme."""
+    spec: dict[str, Any] = figure.chart.to_dict()
+    spec["config"] = _config(ink, font, background)
+    return spec
+
+
+_MARK = re.compile(r'<path aria-label="([^"]*)"([^>]*)/>')
+_SIZE = re.compile(r'^<svg ([^>]*?) width="([\d.]+)" height="([\d.]+)"')
+
+
+def inline_svg(figure: Figure) -> str:
+    """The figure as an SVG element for a page: it follows the page's colours and width.
+
+    Marks carry their values as titles, which browsers show under the pointer and read aloud.
+    """
+    import vl_convert
+
+    spec = specification(figure, ink="currentColor", font=FONT, background=None)
+    svg: str = vl_convert.vegalite_to_svg(spec)
+    svg = _MARK.sub(r'<path aria-label="\1"\2><title>\1</title></path>', svg)
+    label = html.escape(figure.title, quote=True)
+    return _SIZE.sub(
+        rf'<svg \1 role="img" aria-label="{label}" style="max-width:\2px"', svg, count=1
+    )
+
+
+def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Path]:
+    """Write each figure to ``folder`` as ``NAME.kind``; an index page beside HTML and SVG.
+
+    HTML files load Vega from the file beside them, which is written once.
+    """
+    import vl_convert
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for figure in figures:
+        spec = specification(figure, ink="#24292f", font=FILE_FONT, background="white")
+        path = folder / f"{figure.name}.{kind}"
+        if kind == "svg":
+            path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+        elif kind == "png":
+            path.write_bytes(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))
+        elif kind == "pdf":
+            path.write_bytes(vl_convert.vegalite_to_pdf(spec))
+        else:
+            path.write_text(_page(figure, spec), encoding="utf-8")
+        written.append(path)
+    if kind == "html":
+        (folder / BUNDLE).write_text(
+            vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), encoding="utf-8"
+        )
+    return written
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>body{{font-family:{font};margin:2rem;color:#24292f}}p{{max-width:45rem}}</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{caption}</p>
+<div id="figure"></div>
+<script type="module" src="{bundle}"></script>
+<script type="application/json" id="spec">{spec}</script>
+<script type="module">
+const spec = JSON.parse(document.getElementById("spec").textContent);
+window.vegaEmbed("#figure", spec, {{actions: {{source: false, editor: false, compiled: false}}}});
+</script>
+</body>
+</html>
+"""
+
+
+def _page(figure: Figure, spec: dict[str, Any]) -> str:
+    return _PAGE.format(
+        title=html.escape(figure.title),
+        caption=html.escape(figure.caption),
+        font=FONT,
+        bundle=BUNDLE,
+        spec=json.dumps(spec).replace("<", "\\u003c"),
+    )
