@@ -120,6 +120,16 @@ def test_tags_alone_are_enough(clients: AwsClients, killed, purge, tmp_path: Pat
     assert left(clients, run.run_id) == []
 
 
+def test_a_log_group_that_came_back_without_a_tag_is_found_by_its_name(
+    clients: AwsClients, purge
+) -> None:
+    """Lambda creates a group that a late line needs."""
+    clients.logs.create_log_group(logGroupName="/aws/lambda/plml-0badcafe")
+    got = purge("--run", "0badcafe", "--yes")
+    assert "1 resource deleted" in got.output
+    assert left(clients, "0badcafe") == []
+
+
 def test_the_ledger_alone_says_where_and_what(clients: AwsClients, killed, purge) -> None:
     run = killed()
     arn = next(name for name in left(clients, run.run_id) if ":sns:" in name)
@@ -190,9 +200,14 @@ def test_a_site_says_what_its_ledger_did_not_know_of(
         created_s=time.time(),
         clock=SystemClock(),
     )
+    clients.logs.delete_log_group(logGroupName=f"/aws/lambda/plml-{run.run_id}")
+    clients.logs.create_log_group(logGroupName=f"/aws/lambda/plml-{run.run_id}")
     site.clear()
     with pytest.raises(BackendError, match=rf"has left .*purge --run {run.run_id} --yes"):
         site.check_cleared()
+    assert not [name for name in left(clients, run.run_id) if "/aws/" in name], (
+        "one that came back is deleted"
+    )
     purge("--run", run.run_id, "--yes")
     site.check_cleared()
 

@@ -1,14 +1,16 @@
 """Find what runs have left: by their tags, and whether it is still there.
 
 The Resource Groups Tagging API lists functions, topics, queues, log groups, buckets and
-repositories; roles it does not, so those are found by their name and asked for their tags. Its
-index lags behind: what was deleted a minute ago may still be listed, hence `exists`.
+repositories; roles it does not, so those are found by their name and asked for their tags. A log
+group that a late line has brought back bears no tag, so groups are found by their name as well.
+The index of tags lags behind: what was deleted a minute ago may still be listed, hence `exists`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,10 +25,20 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["Found", "exists", "find_by_tag", "find_roles", "resource_of_arn", "still_there"]
+__all__ = [
+    "Found",
+    "exists",
+    "find_by_tag",
+    "find_log_groups",
+    "find_roles",
+    "resource_of_arn",
+    "still_there",
+]
 
 RUN_TAG = f"{names.TAG}:run"
 EXPIRES_TAG = f"{names.TAG}:expires"
+
+_LOG_GROUP = re.compile(rf"/aws/lambda/{names.PREFIX}-(?P<run_id>[^-]+)")
 
 _PREFIXES = (f"{names.PREFIX}-", f"/aws/lambda/{names.PREFIX}-")
 """How the names of a run's resources begin: nothing else is ever touched, whatever its tags."""
@@ -69,6 +81,26 @@ def find_roles(clients: AwsClients, run_id: str | None = None) -> list[Found]:
                     tags = clients.iam.list_role_tags(RoleName=name)["Tags"]
                     if any(tag["Key"] == RUN_TAG for tag in tags):
                         found.append(_found(Resource(Kind.ROLE, name), tags))
+    return found
+
+
+def find_log_groups(clients: AwsClients, run_id: str | None = None) -> list[Found]:
+    """The log groups of runs, or of this run, tagged or not. Raises `BackendError`.
+
+    They expire as all of a run does, counted from their own creation.
+    """
+    prefix = names.log_group_name(run_id) if run_id else f"/aws/lambda/{names.PREFIX}-"
+    with backend_errors("looking for log groups (logs:DescribeLogGroups)"):
+        pages = clients.logs.get_paginator("describe_log_groups").paginate(
+            logGroupNamePrefix=prefix
+        )
+        groups = [group for page in pages for group in page["logGroups"]]
+    found = []
+    for group in groups:
+        if match := _LOG_GROUP.match(group["logGroupName"]):
+            created = datetime.fromtimestamp(group["creationTime"] / 1000, UTC)
+            resource = Resource(Kind.LOG_GROUP, group["logGroupName"])
+            found.append(Found(match["run_id"], resource, created + names.LIFETIME))
     return found
 
 

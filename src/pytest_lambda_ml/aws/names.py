@@ -7,11 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta
 
 __all__ = [
+    "LIFETIME",
     "PREFIX",
     "TAG",
     "bucket_name",
     "function_name",
     "log_group_name",
+    "publisher_prefix",
     "queue_name",
     "role_name",
     "run_prefix",
@@ -72,6 +74,11 @@ def log_group_name(run_id: str) -> str:
     It lies where Lambda would create a function's own group, so that one prefix finds both.
     """
     return f"/aws/lambda/{run_prefix(run_id)}"
+
+
+def publisher_prefix(run_id: str) -> str:
+    """How the keys begin of what a run tells the publisher, and of what it answers."""
+    return f"publisher/{run_id}/"
 
 
 def tags(run_id: str, created_at_s: float) -> dict[str, str]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.aws.inventory import exists, find_by_tag, find_roles, still_there
+from pytest_lambda_ml.aws.inventory import (
+    exists,
+    find_by_tag,
+    find_log_groups,
+    find_roles,
+    still_there,
+)
 from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource
 from pytest_lambda_ml.campaign.teardown import tear_down
 from pytest_lambda_ml.errors import RunStoreError
@@ -63,9 +69,10 @@ def find_leftovers(
     Everything listed has been seen to exist. Raises `BackendError`.
     """
     runs: dict[str, list[Found]] = {}
-    for each in still_there(clients, find_by_tag(clients, run_id)):
-        runs.setdefault(each.run_id, []).append(each)
-    for each in find_roles(clients, run_id):
+    tagged = [*still_there(clients, find_by_tag(clients, run_id)), *find_roles(clients, run_id)]
+    known = {each.resource for each in tagged}
+    groups = [each for each in find_log_groups(clients, run_id) if each.resource not in known]
+    for each in (*tagged, *groups):
         runs.setdefault(each.run_id, []).append(each)
     here = {
         ledger.run_id: ledger
