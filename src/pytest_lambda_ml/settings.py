@@ -30,6 +30,7 @@ __all__ = [
     "METRICS",
     "OPTIONS",
     "PRESET_NAMES",
+    "PUBLISHERS",
     "Limits",
     "Option",
     "Settings",
@@ -40,12 +41,14 @@ __all__ = [
 DATASET_KINDS = ("emotion", "questions")
 METRICS = ("billed", "duration", "init")
 PRESET_NAMES = ("quick", "thesis")
+PUBLISHERS = ("local", "fargate")
 ARCHITECTURES = ("x86_64", "arm64")
 LOG_FORMATS = ("text", "json")
 
 Metric = Literal["billed", "duration", "init"]
 PresetName = Literal["quick", "thesis"]
 LogFormat = Literal["text", "json"]
+Publisher = Literal["local", "fargate"]
 
 
 class Source(StrEnum):
@@ -276,6 +279,19 @@ OPTIONS: tuple[Option, ...] = (
         "Repository for images; given, it is never deleted, nor are its images",
     ),
     Option(
+        "publisher --lambda-publisher local|fargate",
+        _one_of(PUBLISHERS),
+        "Who publishes: this machine, or a Fargate task next to the topics, of the base that "
+        "infra/ describes (default: local)",
+        default="local",
+    ),
+    Option(
+        "cluster --lambda-cluster NAME",
+        _text("the name of an ECS cluster"),
+        "ECS cluster of the base, for --lambda-publisher fargate (default: pytest-lambda-ml)",
+        default="pytest-lambda-ml",
+    ),
+    Option(
         "architecture --lambda-architecture x86_64|arm64",
         _one_of(ARCHITECTURES),
         "Processor architecture of the functions (default: x86_64)",
@@ -412,6 +428,8 @@ class Settings:
     role: str | None = None
     bucket: str | None = None
     repository: str | None = None
+    publisher: Publisher = "local"
+    cluster: str = "pytest-lambda-ml"
     architecture: Architecture | None = None
     snap_start: bool = False
     log_format: LogFormat = "text"

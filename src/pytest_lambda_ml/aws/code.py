@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.artifact import Package
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["ARTIFACT_PREFIX", "artifact_variables", "upload_artifacts", "upload_code"]
+__all__ = [
+    "ARTIFACT_PREFIX",
+    "artifact_variables",
+    "upload_artifacts",
+    "upload_code",
+    "upload_once",
+]
 
 CODE_PREFIX = "packages/"
 ARTIFACT_PREFIX = "artifacts/"
@@ -35,7 +41,7 @@ def upload_code(clients: AwsClients, bucket: str, package: Package) -> str:
             f"package sha256:{package.sha256[:12]} is an image: it is pushed to ECR, not to S3"
         )
     key = f"{CODE_PREFIX}{package.sha256}.zip"
-    _upload_once(clients, bucket, key, package.zip_path, package.size_bytes)
+    upload_once(clients, bucket, key, package.zip_path, package.size_bytes)
     return key
 
 
@@ -47,7 +53,7 @@ def upload_artifacts(clients: AwsClients, bucket: str, package: Package) -> None
     """
     for artifact in package.external_artifacts:
         key = f"{ARTIFACT_PREFIX}{artifact.sha256}"
-        _upload_once(clients, bucket, key, artifact.path, artifact.size_bytes)
+        upload_once(clients, bucket, key, artifact.path, artifact.size_bytes)
 
 
 def artifact_variables(bucket: str, package: Package) -> dict[str, str]:
@@ -55,7 +61,8 @@ def artifact_variables(bucket: str, package: Package) -> dict[str, str]:
     return {"ARTIFACT_BUCKET": bucket} if package.external_artifacts else {}
 
 
-def _upload_once(clients: AwsClients, bucket: str, key: str, path: Path, size_bytes: int) -> None:
+def upload_once(clients: AwsClients, bucket: str, key: str, path: Path, size_bytes: int) -> None:
+    """Upload a file unless an object of its size is there. Raises `DeploymentError`."""
     with backend_errors(f"uploading {path.name} to s3://{bucket}/{key}", DeploymentError):
         if _size_of(clients, bucket, key) != size_bytes:
             clients.s3.upload_file(str(path), bucket, key)

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Literal
 from pytest_lambda_ml.aws.resources import Durable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Fargate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fargate:
+    """Publishing next to the topics: the base's ECS cluster, and where its image is made."""
+
+    cluster: str
+    cache_dir: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +31,8 @@ class Backend:
     ``cpu_enforced`` and ``memory_enforced`` name the mechanism (``"aws"`` on AWS) or are ``None``.
     ``host_cores`` and ``capacity_vcpu`` (the vCPU that admission hands out at one time) are
     ``None`` on AWS, where a function never shares its vCPU with another. ``durable`` is what the
-    user has prepared there: it is used and never deleted.
+    user has prepared there: it is used and never deleted. With ``fargate`` a task there publishes
+    (it needs a durable bucket and repository), else this machine does.
     """
 
     kind: Literal["aws", "local"]
@@ -34,3 +45,4 @@ class Backend:
     cpu_model: str | None = None
     dependencies: Literal["host", "package"] = "package"
     durable: Durable = field(default_factory=Durable)
+    fargate: Fargate | None = None

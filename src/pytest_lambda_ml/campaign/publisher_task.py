@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.aws.claim import check_in
 from pytest_lambda_ml.aws.publish import publish
 from pytest_lambda_ml.aws.publish_job import PublishJob, messages_sha256, published_json
 from pytest_lambda_ml.aws.session import AwsClients
@@ -65,13 +66,14 @@ def _messages(clients: AwsClients, job: PublishJob) -> Sequence[Message]:
         path = Path(folder, "dataset.csv")
         clients.s3.download_file(job.bucket, job.dataset_key, str(path))
         items = load_dataset(job.dataset_kind, str(path), Path(folder)).items
-    messages = plan_messages(
+    planned = plan_messages(
         items,
         run_id=job.run_id,
         batch_size=job.batch_size,
         invocations=job.invocations,
         first_sample=job.first_sample,
     )
+    messages = check_in(clients, job.bucket, job.run_id, planned)
     if messages_sha256(messages) != job.messages_sha256:
         raise PublishError(
             "the publisher's image plans other messages than pytest: it is of another version of "

@@ -159,25 +159,26 @@ class CampaignSession:
     ) -> CellResult:
         """Publish ``invocations`` batches and wait until each has an outcome.
 
-        Returns whatever the outcomes are: which of them fail a test is for the caller to say.
-        Raises `MessageTooLargeError` before anything is published when a batch exceeds what SNS
-        carries, `PublishError` and `BackendError` when the backend refuses or is gone. On
+        Returns whatever the outcomes are: which of them fail a test is for the caller to say. A
+        batch that exceeds what SNS carries goes through the session's bucket. Raises
+        `PublishError` and `BackendError` when the backend refuses or is gone. On
         ``KeyboardInterrupt`` what has come so far is stored as a partial cell, in which messages
         without an outcome count as missing, and the interrupt goes on.
         """
         configuration = function.configuration
-        messages = plan_messages(
+        messages: Sequence[Message] = plan_messages(
             dataset.items,
             run_id=self.run_id,
             batch_size=configuration.batch_size,
             invocations=invocations,
             first_sample=self._next_sample,
         )
+        messages = self._site(configuration).publishable(messages)
         check_sizes(messages, batch_size=configuration.batch_size)
         self._next_sample += invocations
         self._datasets[dataset.kind] = describe_dataset(dataset)
         correlator = Correlator(self.run_id)
-        run = self._cell_run(function, messages, correlator)
+        run = self._cell_run(function, dataset, messages, correlator)
         try:
             run.execute()
         except KeyboardInterrupt:
@@ -277,7 +278,11 @@ class CampaignSession:
         return self._sites[region]
 
     def _cell_run(
-        self, function: DeployedFunction, messages: Sequence[Message], correlator: Correlator
+        self,
+        function: DeployedFunction,
+        dataset: Dataset,
+        messages: Sequence[Message],
+        correlator: Correlator,
     ) -> CellRun:
         configuration, journal = function.configuration, self._journal
         site, cell_id = self._site(configuration), configuration.cell_id
@@ -300,7 +305,7 @@ class CampaignSession:
         return CellRun(
             cell_id=cell_id,
             messages=messages,
-            source=site.source(function),
+            source=site.source(function, dataset),
             correlator=correlator,
             deadline=deadline,
             clock=self._clock,

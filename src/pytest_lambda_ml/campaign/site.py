@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.aws import names
+from pytest_lambda_ml.aws.claim import check_in, messages_prefix, too_large
 from pytest_lambda_ml.aws.failures import FailureReceiver
+from pytest_lambda_ml.aws.fargate import FargatePublisher
 from pytest_lambda_ml.aws.function import Deployer
-from pytest_lambda_ml.aws.inventory import find_by_tag, still_there
-from pytest_lambda_ml.aws.ledger import Ledger
+from pytest_lambda_ml.aws.images import push_image
+from pytest_lambda_ml.aws.inventory import find_by_tag, find_log_groups, still_there
+from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource
 from pytest_lambda_ml.aws.logs import LogPoller
-from pytest_lambda_ml.campaign.source import AwsSource
+from pytest_lambda_ml.aws.publisher_image import publisher_image
+from pytest_lambda_ml.aws.removal import Action, perform
+from pytest_lambda_ml.campaign.source import AwsSource, FargateSource
 from pytest_lambda_ml.campaign.teardown import purge_hint, tear_down
-from pytest_lambda_ml.errors import BackendError
+from pytest_lambda_ml.errors import BackendError, DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_lambda_ml.aws.function import DeployedFunction
-    from pytest_lambda_ml.aws.ledger import Resource
-    from pytest_lambda_ml.campaign.backend import Backend
+    from pytest_lambda_ml.aws.message import Message
+    from pytest_lambda_ml.campaign.backend import Backend, Fargate
     from pytest_lambda_ml.campaign.clock import Clock
     from pytest_lambda_ml.campaign.run import CellSource
+    from pytest_lambda_ml.datasets import Dataset
 
 __all__ = ["Site", "ledger_name"]
 
@@ -60,14 +67,58 @@ class Site:
             durable=backend.durable,
         )
         self._logs: LogPoller | None = None
+        self._fargate: FargatePublisher | None = None
 
-    def source(self, function: DeployedFunction) -> CellSource:
+    def source(self, function: DeployedFunction, dataset: Dataset) -> CellSource:
         """Where the cell's messages go and its evidence comes from."""
         clients, shared = self.backend.clients, self.deployer.shared
         if self._logs is None:
             self._logs = LogPoller(clients, shared.log_group)
         failures = FailureReceiver(clients, shared.queue_url)
-        return AwsSource(clients, function.topic_arn, self._logs, failures, self._clock)
+        topic_arn = function.topic_arn
+        if self.backend.fargate is None:
+            return AwsSource(clients, topic_arn, self._logs, failures, self._clock)
+        publisher = self._fargate = self._fargate or self._fargate_publisher(self.backend.fargate)
+        return FargateSource(
+            clients,
+            topic_arn,
+            self._logs,
+            failures,
+            self._clock,
+            publisher=publisher,
+            bucket=shared.bucket,
+            run_id=self._run_id,
+            batch_size=function.configuration.batch_size,
+            dataset=dataset,
+        )
+
+    def publishable(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages as SNS carries them: what is too large for it goes through the bucket."""
+        if not too_large(messages):
+            return messages
+        bucket = self.deployer.shared.bucket
+        if self.backend.durable.bucket:
+            place = f"{bucket}/{messages_prefix(self._run_id)}"
+            self._ledger.announce(Resource(Kind.OBJECTS, place))
+        return check_in(self.backend.clients, bucket, self._run_id, messages)
+
+    def _fargate_publisher(self, fargate: Fargate) -> FargatePublisher:
+        """The base's publisher, which reads and writes objects of the run in the base's bucket."""
+        clients, durable = self.backend.clients, self.backend.durable
+        bucket, repository = durable.bucket, durable.repository
+        if bucket is None or repository is None:
+            raise DeploymentError(
+                "publishing from Fargate needs the bucket and the repository of its base "
+                "(--lambda-bucket, --lambda-repository): it may use no others"
+            )
+        place = f"{bucket}/{names.publisher_prefix(self._run_id)}"
+        self._ledger.announce(Resource(Kind.OBJECTS, place))
+        return FargatePublisher(
+            clients,
+            cluster=fargate.cluster,
+            image_uri=lambda: push_image(clients, repository, publisher_image(fargate.cache_dir)),
+            sleep=self._clock.sleep,
+        )
 
     def remove_owned(self, owner: str) -> None:
         """Delete a function and what belongs to it. Raises `BackendError` naming what is left."""
@@ -84,13 +135,17 @@ class Site:
         """Raise `BackendError` naming what bears the run's tag and is there, ledger or not.
 
         Says nothing where the backend has no tags to ask for, or does not let these credentials
-        ask: the ledger has been worked off all the same.
+        ask: the ledger has been worked off all the same. A log group that a late line has brought
+        back is deleted again.
         """
+        clients = self.backend.clients
         try:
-            found = find_by_tag(self.backend.clients, self._run_id)
+            for group in find_log_groups(clients, self._run_id):
+                perform(clients, Action.DELETE_LATE_LOG_GROUP, group.resource.id)
+            found = find_by_tag(clients, self._run_id)
         except BackendError:
             return
-        left = [each.resource for each in still_there(self.backend.clients, found)]
+        left = [each.resource for each in still_there(clients, found)]
         if left:
             named = ", ".join(f"{resource.kind} {resource.id}" for resource in left)
             raise BackendError(

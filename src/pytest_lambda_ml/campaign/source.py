@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.aws.code import upload_once
+from pytest_lambda_ml.aws.names import publisher_prefix
 from pytest_lambda_ml.aws.publish import publish
+from pytest_lambda_ml.aws.publish_job import PublishJob, messages_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_lambda_ml.aws.failures import FailureReceiver
+    from pytest_lambda_ml.aws.fargate import FargatePublisher
     from pytest_lambda_ml.aws.logs import LogPoller
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.aws.session import AwsClients
     from pytest_lambda_ml.campaign.clock import Clock
+    from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.model import FailureRecord, LogEvent, PublishedMessage
 
-__all__ = ["AwsSource"]
+__all__ = ["AwsSource", "FargateSource"]
+
+DATASET_PREFIX = "datasets/"
+"""infra/bucket.tf keeps data sets under it, so that they need not be uploaded."""
 
 
 class AwsSource:
@@ -50,3 +58,50 @@ class AwsSource:
     def poll_failures(self) -> list[FailureRecord]:
         """See `FailureReceiver.poll`."""
         return self._failures.poll()
+
+
+class FargateSource(AwsSource):
+    """The same, but that a task next to the topic publishes; the data set is in the bucket."""
+
+    def __init__(
+        self,
+        clients: AwsClients,
+        topic_arn: str,
+        logs: LogPoller,
+        failures: FailureReceiver,
+        clock: Clock,
+        *,
+        publisher: FargatePublisher,
+        bucket: str,
+        run_id: str,
+        batch_size: int,
+        dataset: Dataset,
+    ) -> None:
+        super().__init__(clients, topic_arn, logs, failures, clock)
+        self._clients = clients
+        self._publisher = publisher
+        self._bucket = bucket
+        self._run_id = run_id
+        self._batch_size = batch_size
+        self._dataset = dataset
+
+    def publish(self, messages: Sequence[Message]) -> Iterator[tuple[PublishedMessage, ...]]:
+        """Have the task publish; its answer comes in one piece. See `FargatePublisher.publish`."""
+        path = self._dataset.path
+        key = f"{DATASET_PREFIX}{self._dataset.sha256}.csv"
+        upload_once(self._clients, self._bucket, key, path, path.stat().st_size)
+        first = messages[0].sample_id
+        place = f"{publisher_prefix(self._run_id)}{first}"
+        job = PublishJob(
+            topic_arn=self._topic_arn,
+            run_id=self._run_id,
+            batch_size=self._batch_size,
+            invocations=len(messages),
+            first_sample=int(first),
+            bucket=self._bucket,
+            dataset_kind=self._dataset.kind,
+            dataset_key=key,
+            messages_sha256=messages_sha256(messages),
+            published_key=f"{place}-published.json",
+        )
+        return self._publisher.publish(job, f"{place}-job.json")

@@ -19,6 +19,7 @@ from pytest_lambda_ml.artifact import (
 from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND
 from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.aws.session import AwsClients, is_loopback
+from pytest_lambda_ml.campaign.backend import Fargate
 from pytest_lambda_ml.campaign.cpu_loop import time_cpu_loop
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
@@ -106,6 +107,7 @@ def _aws(clients: AwsClients, settings: Settings) -> Backend:
         cpu_enforced="aws",
         memory_enforced="aws",
         durable=_durable(settings),
+        fargate=_fargate(settings),
     )
 
 
@@ -125,7 +127,20 @@ def _endpoint(clients: AwsClients, info: EndpointInfo | None, settings: Settings
         cpu_model=info.cpu_model if info else None,
         dependencies="package" if settings.aws_regions else "host",
         durable=_durable(settings),
+        fargate=_fargate(settings),
     )
+
+
+def _fargate(settings: Settings) -> Fargate | None:
+    """Raises SettingError when what the task needs has not been named."""
+    if settings.publisher == "local":
+        return None
+    if settings.bucket is None or settings.repository is None:
+        raise SettingError(
+            f"{settings.place('publisher')}: fargate also needs --lambda-bucket and "
+            "--lambda-repository of its base (`terraform output` in infra/ prints them)"
+        )
+    return Fargate(settings.cluster, settings.cache_dir)
 
 
 def _durable(settings: Settings) -> Durable:
@@ -134,6 +149,8 @@ def _durable(settings: Settings) -> Durable:
 
 def _only_on_aws(settings: Settings) -> None:
     """Raise SettingError for what functions on this machine cannot have."""
+    if settings.publisher == "fargate":
+        raise SettingError(f"{settings.place('publisher')}: only AWS itself has Fargate")
     if settings.snap_start:
         raise SettingError(f"{settings.place('snap_start')}: only AWS itself has SnapStart")
     here = _host_architecture()
