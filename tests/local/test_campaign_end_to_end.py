@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from campaign_site import LENGTHS, Site, by_sample, configuration
 
 from pytest_lambda_ml.campaign.figures import extra_info, warm_samples_s
 from pytest_lambda_ml.campaign.session import Progress
-from pytest_lambda_ml.errors import DeploymentError, MessageTooLargeError
+from pytest_lambda_ml.errors import DeploymentError
 from pytest_lambda_ml.local import Endpoint, start_endpoint
 from pytest_lambda_ml.model import Outcome, StartType
 from pytest_lambda_ml.store.journal import read_journal
@@ -160,6 +162,32 @@ def test_a_bad_end_among_good_ones_is_told_by_its_evidence(
     )
 
 
+def test_json_logs_tell_the_same_outcomes(site: Site) -> None:
+    """The platform's events are JSON, and so is what the runtime says of an exception."""
+    cell = configuration(log_format="json", timeout_s=2)
+    with site.campaign() as campaign:
+        function = campaign.deploy(site.package(OBEDIENT), cell, messages=5)
+        items = site.dataset("good", "raise", "exit", "sleep", "good")
+        result = campaign.measure(function, items, invocations=5)
+        pages = site.clients.logs.get_paginator("filter_log_events")
+        events = [
+            json.loads(event["message"])
+            for page in pages.paginate(logGroupName=function.log_group)
+            for event in page["events"]
+        ]
+    assert [item.outcome for item in result.invocations] == [
+        Outcome.SUCCEEDED,
+        Outcome.FAILED,
+        Outcome.FAILED,
+        Outcome.TIMED_OUT,
+        Outcome.SUCCEEDED,
+    ]
+    assert all(item.report and item.report.billed_duration_ms for item in result.invocations)
+    assert result.invocations[0].report is not None
+    kinds = Counter(event["type"] for event in events if "type" in event)
+    assert kinds["platform.start"] == kinds["platform.report"] == 5
+
+
 def test_a_handler_that_cannot_be_imported_fails_by_name(site: Site) -> None:
     with site.campaign() as campaign:
         function = campaign.deploy(
@@ -249,14 +277,26 @@ def test_a_second_interrupt_says_how_to_finish_the_work(
     campaign.close()
 
 
-def test_a_batch_too_large_is_refused_before_anything_is_published(site: Site) -> None:
+def test_a_batch_too_large_for_sns_travels_through_the_bucket(site: Site) -> None:
+    """Both messages carry the same 300 items, so one object serves both."""
     cell = configuration(batch_size=300)
     with site.campaign() as campaign:
-        function = campaign.deploy(site.package(), cell, messages=1)
-        with pytest.raises(MessageTooLargeError, match="batch of 300"):
-            campaign.measure(function, site.dataset("x" * 1000), invocations=1)
-    kinds = {entry["kind"] for entry in read_journal(campaign.run_dir / "journal.jsonl")}
-    assert "published" not in kinds
+        function = campaign.deploy(site.package(), cell, messages=2)
+        result = campaign.measure(function, site.dataset("ü" * 1000), invocations=2)
+        (bucket,) = [each["Name"] for each in site.clients.s3.list_buckets()["Buckets"]]
+        objects = site.clients.s3.list_objects_v2(Bucket=bucket, Prefix="messages/")["Contents"]
+    assert result.outcomes.succeeded == 2
+    assert [item["Key"].split("/")[1] for item in objects] == [campaign.run_id]
+    assert objects[0]["Size"] > 600_000
+    for invocation in result.invocations:
+        assert invocation.record is not None
+        assert invocation.record.batch_size == 300
+        assert invocation.record.fetching_ms is not None
+        assert invocation.record.processing_ms is not None
+        assert invocation.report is not None
+        assert invocation.report.duration_ms is not None
+        apart = invocation.record.fetching_ms + invocation.record.processing_ms
+        assert apart <= invocation.report.duration_ms + 1
 
 
 def test_a_cell_that_cannot_be_deployed_stops_no_other(site: Site) -> None:

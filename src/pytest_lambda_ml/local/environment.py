@@ -24,18 +24,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pytest_lambda_ml.local.log_buffer import LogBuffer
-from pytest_lambda_ml.local.platform_log import (
-    describe_exit,
-    end_line,
-    init_report_line,
-    report_line,
-    start_line,
-)
+from pytest_lambda_ml.local.platform_format import platform_format
+from pytest_lambda_ml.local.platform_log import describe_exit
 from pytest_lambda_ml.local.runtime_api import RuntimeApi, RuntimeRequest
 from pytest_lambda_ml.local.runtime_process import runtime_command, runtime_environment
 from pytest_lambda_ml.model import vcpu
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_lambda_ml.local.function_spec import FunctionSpec
     from pytest_lambda_ml.local.limits import Limiter
 
@@ -129,6 +126,7 @@ class Environment:
         self._temporary_folder = temporary_folder
         self._events = events
         self._log = LogBuffer()
+        self._format = platform_format(spec.log_format)
         self.stream = self._log.new_stream_name(spec.version)
         self._inbox: queue.SimpleQueue[RuntimeRequest | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
@@ -266,7 +264,7 @@ class Environment:
             error_type = (self._init_error or (b"", None))[1] or error_type
         message = f"RequestId: {running.request.request_id} {reason.message}"
         if not running.timed_out and not self._init_error:
-            self._log.append(f"{message}\nRuntime.ExitError\n")
+            self._log_platform(self._format.exited, message)
         running.error_type = error_type or "Sandbox.Timedout"
         running.body = (self._init_error or (None,))[0] or json.dumps(
             {"errorType": running.error_type, "errorMessage": message}
@@ -319,7 +317,7 @@ class Environment:
     # -- how -----------------------------------------------------------------------------------
 
     def _begin(self, request: RuntimeRequest) -> None:
-        self._log.append(start_line(request.request_id, self.spec.version))
+        self._log.append(self._format.start(request.request_id, self.spec.version))
         running = self._running = _Running(request, time.perf_counter())
         call_at, started_at = self._events.call_at, running.started_at
         running.appointments = [
@@ -358,9 +356,9 @@ class Environment:
             duration_ms = self.spec.timeout_s * 1000
         init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
         request_id = running.request.request_id
-        self._log.append(end_line(request_id))
+        self._log_platform(self._format.end, request_id)
         self._log.append(
-            report_line(
+            self._format.report(
                 request_id,
                 duration_ms=duration_ms,
                 init_duration_ms=init_duration_ms,
@@ -379,7 +377,12 @@ class Environment:
             memory = self._limiter.killed_for_memory()
             exited = "Runtime.OutOfMemory" if memory else "Runtime.ExitError"
             error_type = (self._init_error or (b"", None))[1] or exited
-        self._log.append(init_report_line(duration_ms, phase, status, error_type))
+        self._log.append(self._format.init_report(duration_ms, phase, status, error_type))
+
+    def _log_platform(self, line: Callable[[str], str] | None, about: str) -> None:
+        """Write a line that not every format has."""
+        if line is not None:
+            self._log.append(line(about))
 
     def _cut_initialization_off(self) -> None:
         with self._lock:

@@ -16,7 +16,8 @@ __all__ = ["FunctionSpec"]
 class FunctionSpec:
     """A function version as deployed. ``task_root`` is its unpacked code.
 
-    ``endpoint_url`` is where AWS clients of the function are to go.
+    ``log_format`` is Lambda's ``LogFormat``. ``endpoint_url`` is where AWS clients of the function
+    are to go.
     """
 
     name: str
@@ -28,6 +29,7 @@ class FunctionSpec:
     memory_mb: int
     timeout_s: float
     log_group: str
+    log_format: str = "Text"
     task_root: Path
     endpoint_url: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -246,6 +246,7 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
             memory_mb=int(function.memory_size),
             timeout_s=float(function.timeout),
             log_group=function.logs_group_name,
+            log_format=function.logging_config["LogFormat"],
             task_root=self._task_root(function),
             endpoint_url=self.endpoint_url,
             variables=dict(function.environment_vars or {}),

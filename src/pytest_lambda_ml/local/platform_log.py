@@ -17,6 +17,7 @@ __all__ = [
     "ExitReason",
     "describe_exit",
     "end_line",
+    "exit_lines",
     "init_report_line",
     "report_line",
     "start_line",
@@ -61,6 +62,11 @@ def start_line(request_id: str, version: str) -> str:
 def end_line(request_id: str) -> str:
     """The line that closes an invocation, before its REPORT."""
     return f"END RequestId: {request_id}\n"
+
+
+def exit_lines(message: str) -> str:
+    """What is logged of a runtime process that ended by itself."""
+    return f"{message}\nRuntime.ExitError\n"
 
 
 def init_report_line(duration_ms: float, phase: str, status: str, error_type: str | None) -> str:
