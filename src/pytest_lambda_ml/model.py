@@ -170,7 +170,9 @@ class InvocationRecord:
 
     ``cold`` is the wrapper's own first-call flag. Times ending in ``_at_ms`` are epoch
     milliseconds of the function's clock. ``error_type`` and ``error_message`` are present when the
-    handler raised. ``figures`` holds numbers of the handler's own (tokens, for example).
+    handler raised. ``runtime_start_ms`` (from the start of the process to the wrapper, in steps of
+    10 ms) and ``imports_ms`` (the handler's) are in an environment's first record only, as
+    initialisation is. ``figures`` holds numbers of the handler's own (tokens, for example).
     ``fetching_ms`` is the time in which a batch too large for a message came from S3; it is part
     of the billed duration, and of neither ``initialization_ms`` nor ``processing_ms``.
     """
@@ -196,6 +198,8 @@ class InvocationRecord:
     cpu_model: str | None
     output_digest: str | None
     cpu_time_ms: float | None = None
+    runtime_start_ms: float | None = None
+    imports_ms: float | None = None
     fetching_ms: float | None = None
     weights: str | None = None
     figures: Mapping[str, float | int | str | None] = field(default_factory=dict)

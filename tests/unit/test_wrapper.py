@@ -162,6 +162,21 @@ def test_a_handler_may_be_initialised_at_import_and_the_first_record_tells(invok
     assert second.initialization_ms is None
 
 
+def test_the_first_record_tells_how_long_the_runtime_and_the_imports_took(invoke):
+    """With initialisation and the first batch they make the waterfall of a cold start."""
+    handler = """
+        import time
+        time.sleep(0.1)
+        def initialize(): time.sleep(0.03)
+        def process(batch): return batch
+    """
+    first, second = records(invoke(handler, sns(), sns()))
+    assert 100 <= first.imports_ms < 1000
+    assert 0 < first.runtime_start_ms < 5000
+    assert 30 <= first.initialization_ms < 1000
+    assert second.imports_ms is second.runtime_start_ms is None
+
+
 def test_a_handler_that_raises_is_recorded_and_the_error_goes_on(invoke):
     handler = """
         def initialize(): pass

@@ -122,6 +122,8 @@ def _invocation_record(fields: Mapping[str, Any]) -> InvocationRecord:
         cpu_model=text(get("cpu_model")),
         output_digest=text(get("output_digest")),
         cpu_time_ms=number(get("cpu_time_ms")),
+        runtime_start_ms=number(get("runtime_start_ms")),
+        imports_ms=number(get("imports_ms")),
         fetching_ms=number(get("fetching_ms")),
         weights=text(get("weights")),
         figures=_figures(get("figures")),
