@@ -114,7 +114,7 @@ def build_package(
         contents = gather(folder, artifacts, Path(temporary))
         if target is None:
             return _zip(folder, contents.entries, cache_dir, weights=contents.weights)
-        check_architecture(subject, contents.entries, target)
+        check_architecture(subject, contents.artifacts, target)
         dependencies = install_dependencies(folder, target, cache_dir)
         _check_names(subject, contents, dependencies)
         sizes.check_gpu_free(subject, dependencies.distributions)
