@@ -122,11 +122,13 @@ def _performance(of: _Subject) -> Iterator[Figure]:
 
     frame = data.cell_frame(of.taken, but=WITHOUT_MEMORY)
     if len(frame):
+        single = frame["series"].nunique() == 1
+        spread = " (bars: 5th to 95th percentile of the duration)" if single else ""
         yield Figure(
             name=f"performance-{of.slug}",
             title=f"Performance and cost of {of.name}",
-            caption="Mean billed time of warm invocations above (bars from the 5th to the 95th "
-            f"percentile of the duration), what a request costs beneath{of.held}.",
+            caption=f"Mean billed time of warm invocations above{spread}, what a request costs "
+            f"beneath{of.held}.",
             chart=charts.performance_chart(frame),
         )
 

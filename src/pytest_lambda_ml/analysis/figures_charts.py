@@ -87,7 +87,7 @@ def price_chart(frame: pd.DataFrame) -> Drawn:
             alt.Tooltip("usd_per_million_ms:Q", title="USD per million ms", format=".4f"),
         ],
     )
-    line = base.mark_line() + base.mark_point(filled=True)
+    line = base.mark_line() + base.mark_point(filled=True, opacity=1)
     return line.properties(width=WIDTH, height=HEIGHT)
 
 
@@ -107,7 +107,7 @@ def cores_chart(frame: pd.DataFrame, seen: pd.DataFrame) -> Drawn:
     if len(seen):
         layers.append(
             alt.Chart(seen)
-            .mark_point(filled=True, size=45)
+            .mark_point(filled=True, size=45, opacity=1)
             .encode(x=x, y=y, color=colour, tooltip=tooltip)
         )
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
@@ -133,10 +133,12 @@ def performance_chart(frame: pd.DataFrame) -> Drawn:
         scale=times,
         axis=_axis(times, frame["p5"], frame["p95"]),
     )
+    spread = base.mark_rule(opacity=0.45, strokeWidth=3).encode(y=alt.Y("p5:Q"), y2="p95:Q")
+    single = frame["series"].nunique() == 1  # those of several series would lie on each other
     above = alt.layer(
-        base.mark_rule(opacity=0.45, strokeWidth=3).encode(y=alt.Y("p5:Q"), y2="p95:Q"),
+        *([spread] if single else []),
         base.mark_line().encode(y=y),
-        base.mark_point(filled=True, size=45).encode(y=y),
+        base.mark_point(filled=True, size=45, opacity=1).encode(y=y),
     )
     costs = _scale(frame["usd_per_million"])
     cost = alt.Y(
@@ -146,7 +148,8 @@ def performance_chart(frame: pd.DataFrame) -> Drawn:
         axis=_axis(costs, frame["usd_per_million"]),
     )
     beneath = alt.layer(
-        base.mark_line().encode(y=cost), base.mark_point(filled=True, size=45).encode(y=cost)
+        base.mark_line().encode(y=cost),
+        base.mark_point(filled=True, size=45, opacity=1).encode(y=cost),
     )
     return alt.vconcat(
         above.properties(width=WIDTH, height=HEIGHT),
@@ -157,20 +160,23 @@ def performance_chart(frame: pd.DataFrame) -> Drawn:
 def pareto_chart(frame: pd.DataFrame) -> Drawn:
     """Cost against p95: the front, what it beats, and the recommended cell."""
     kinds = ["recommended", "on the Pareto front", "beaten by another"]
-    across, up = _scale(frame["p95"], zero=False), _scale(frame["usd_per_1k_items"], zero=False)
+    across, up = (
+        _scale(frame["p95"], zero=False),
+        _scale(frame["usd_per_million_items"], zero=False),
+    )
     x = alt.X(
         "p95:Q", title="p95 of warm duration (ms)", scale=across, axis=_axis(across, frame["p95"])
     )
     y = alt.Y(
-        "usd_per_1k_items:Q",
-        title="USD per 1,000 items",
+        "usd_per_million_items:Q",
+        title="USD per million items",
         scale=up,
-        axis=_axis(up, frame["usd_per_1k_items"], format="~g"),
+        axis=_axis(up, frame["usd_per_million_items"], format=",~g"),
     )
     tooltip = [
         "cell:N",
         alt.Tooltip("p95:Q", title="p95 ms", format=",.1f"),
-        alt.Tooltip("usd_per_1k_items:Q", title="USD per 1,000 items", format=".3g"),
+        alt.Tooltip("usd_per_million_items:Q", title="USD per million items", format=",.4~g"),
         alt.Tooltip("p_best:Q", title="P(best)", format=".0%"),
     ]
     front = frame[frame["pareto"]].sort_values("p95")
@@ -207,23 +213,23 @@ def pareto_chart(frame: pd.DataFrame) -> Drawn:
 
 def batch_chart(frame: pd.DataFrame) -> Drawn:
     """Cost per item over batch size."""
-    costs = _scale(frame["usd_per_1k_items"])
+    costs = _scale(frame["usd_per_million_items"])
     sizes = sorted(frame["batch_size"].unique())
     base = alt.Chart(frame).encode(
         x=alt.X("batch_size:O", title="batch size", sort=sizes, axis=alt.Axis(labelAngle=0)),
         y=alt.Y(
-            "usd_per_1k_items:Q",
-            title="USD per 1,000 items",
+            "usd_per_million_items:Q",
+            title="USD per million items",
             scale=costs,
-            axis=_axis(costs, frame["usd_per_1k_items"], format="~g"),
+            axis=_axis(costs, frame["usd_per_million_items"], format=",~g"),
         ),
         color=_series(frame),
         tooltip=[
             "cell:N",
-            alt.Tooltip("usd_per_1k_items:Q", title="USD per 1,000 items", format=".3g"),
+            alt.Tooltip("usd_per_million_items:Q", title="USD per million items", format=",.4~g"),
         ],
     )
-    both = base.mark_line() + base.mark_point(filled=True, size=45)
+    both = base.mark_line() + base.mark_point(filled=True, size=45, opacity=1)
     return both.properties(width=WIDTH, height=HEIGHT)
 
 

@@ -66,6 +66,7 @@ COLUMNS = (
 """What `load_run` has to read for figures and recommendations."""
 
 QUANTILES = {"p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95}
+THOUSAND = 1000
 _ONE_MS = 1.0
 
 
@@ -154,7 +155,7 @@ def cell_frame(cells: Sequence[RunCell], *, but: frozenset[str] = frozenset()) -
                 "mean": float(durations.mean()),
                 "billed_ms": cell.figures.billed_ms_mean,
                 "usd_per_million": cell.figures.cost_usd_per_million,
-                "usd_per_1k_items": cell.figures.cost_usd_per_1k_items,
+                "usd_per_million_items": (cell.figures.cost_usd_per_1k_items or 0.0) * THOUSAND,
             }
         )
     return pd.DataFrame(rows)
@@ -170,7 +171,7 @@ def choice_frame(told: Recommendation) -> pd.DataFrame:
             "cell": names[each.configuration],
             "memory": f"{each.configuration.memory_mb} MB",
             "p95": each.duration_ms_p95,
-            "usd_per_1k_items": each.usd_per_1k_items,
+            "usd_per_million_items": each.usd_per_1k_items * THOUSAND,
             "usd_per_month": each.usd_per_month,
             "p_best": each.p_best,
             "kind": "recommended"

@@ -11,6 +11,7 @@ from pytest_lambda_ml.cli.figures import figures
 from pytest_lambda_ml.cli.local import local
 from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
+from pytest_lambda_ml.cli.report import report
 from pytest_lambda_ml.cli.runs import runs
 from pytest_lambda_ml.errors import LambdaMLError
 
@@ -29,6 +30,7 @@ cli.add_command(purge)
 cli.add_command(runs)
 cli.add_command(recommend)
 cli.add_command(figures)
+cli.add_command(report)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pytest_lambda_ml.cli.folder import run_root_option
 from pytest_lambda_ml.cli.recommend import ask, question_options
 
 __all__ = ["figures"]
@@ -31,14 +32,7 @@ __all__ = ["figures"]
 )
 @click.option("--only", multiple=True, metavar="TEXT", help="Only figures with this in their name.")
 @question_options
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".lambda-ml"),
-    show_default=True,
-    help="The folder given to pytest as --lambda-dir.",
-)
+@run_root_option
 def figures(
     run: str, out: Path, kind: str, only: tuple[str, ...], folder: Path, **options: Any
 ) -> None:

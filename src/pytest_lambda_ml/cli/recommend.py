@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_lambda_ml.cli.folder import run_root_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -124,14 +126,7 @@ def ask(
 @click.argument("run", default="latest")
 @question_options
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".lambda-ml"),
-    show_default=True,
-    help="The folder given to pytest as --lambda-dir.",
-)
+@run_root_option
 def recommend(run: str, folder: Path, *, as_json: bool, **options: Any) -> None:
     """Recommend a configuration per algorithm from a stored RUN (default: the latest)."""
     from pytest_lambda_ml.analysis.load import load_run
