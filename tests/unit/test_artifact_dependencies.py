@@ -106,6 +106,18 @@ def test_what_a_model_was_trained_with_is_what_it_is_served_with(shop, installer
     assert f"numpy-{numpy.__version__}.dist-info/METADATA" in names(installed)
 
 
+def test_a_version_here_that_requirements_exclude_is_not_kept(shop, installer, install):
+    shop.add("numpy", "99.0")
+    assert "numpy-99.0.dist-info/METADATA" in names(install("numpy==99.0\n"))
+
+
+def test_a_build_from_an_index_of_its_own_is_hinted_at(shop, install, monkeypatch):
+    monkeypatch.setattr(dependencies, "pins", lambda *_: ["leaf==1.0+cpu"])
+    shop.add("leaf")
+    with pytest.raises(ArtifactError, match=r"leaf==1\.0\+cpu: such builds are on an index"):
+        install("leaf\n")
+
+
 @pytest.mark.skipif(not find_uv(), reason="uv is not installed")
 def test_pip_and_uv_give_the_same_bytes(shop, install, monkeypatch):
     shop.add(

@@ -73,7 +73,8 @@ def install_dependencies(folder: HandlerFolder, target: Target, cache_dir: Path)
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".installing-", dir=place.parent) as temporary:
             made = Path(temporary) / "made"
-            _make(made, requirements, roots, pinned, target)
+            order = _Order(requirements=requirements, roots=roots, pinned=pinned, target=target)
+            _make(made, order)
             _move(made, place)
     summary = json.loads(_text(place / SUMMARY))
     return Dependencies(
@@ -89,18 +90,26 @@ def find_uv() -> str | None:
     return shutil.which("uv") or shutil.which("uv", path=beside)
 
 
-def _make(
-    made: Path,
-    requirements: Path,
-    roots: Sequence[Requirement],
-    pinned: Sequence[str],
-    target: Target,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What is to be installed: requirements.txt, what is in it, versions to keep, and for whom."""
+
+    requirements: Path
+    roots: Sequence[Requirement]
+    pinned: Sequence[str]
+    target: Target
+
+
+def _make(made: Path, order: _Order) -> None:
     files = made / FILES
     files.mkdir(parents=True)
     constraints = made.parent / "versions.txt"
-    constraints.write_text("\n".join(pinned) + "\n", encoding="utf-8")
-    _install(files, requirements, constraints, roots, target)
+    constraints.write_text("\n".join(order.pinned) + "\n", encoding="utf-8")
+    wanted = ["-r", str(order.requirements), "-c", str(constraints)]
+    if uv := find_uv():
+        _install_by_uv(uv, files, wanted, order)
+    else:
+        _install_by_pip(files, wanted, order)
     strip(files)
     summary = {
         "content_sha256": _digest([f"{name}\0{file_sha256(path)}" for name, path in _files(files)]),
@@ -109,70 +118,62 @@ def _make(
     (made / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
-def _install(
-    files: Path,
-    requirements: Path,
-    constraints: Path,
-    roots: Sequence[Requirement],
-    target: Target,
-) -> None:
-    wanted = ["-r", str(requirements), "-c", str(constraints)]
-    if uv := find_uv():
-        platform = ["--python-platform", target.uv_platform]
-        command = [uv, "pip", "install", "--quiet", "--target", str(files), *platform]
-        command += ["--python-version", target.python_version, "--only-binary", ":all:"]
-        _run([*command, "--no-compile-bytecode", *wanted], requirements, target)
-        return
-    _install_by_pip(files, wanted, requirements, roots, target)
+def _install_by_uv(uv: str, files: Path, wanted: Sequence[str], order: _Order) -> None:
+    target = ["--python-platform", order.target.uv_platform]
+    target += ["--python-version", order.target.python_version, "--only-binary", ":all:"]
+    command = [uv, "pip", "install", "--quiet", "--no-compile-bytecode", "--target", str(files)]
+    _run([*command, *target, *wanted], order)
 
 
-def _install_by_pip(
-    files: Path,
-    wanted: Sequence[str],
-    requirements: Path,
-    roots: Sequence[Requirement],
-    target: Target,
-) -> None:
+def _install_by_pip(files: Path, wanted: Sequence[str], order: _Order) -> None:
     """Download the wheels, install them, and ask again for what other markers leave out here.
 
     pip install alone would judge Requires-Python by this interpreter; pip download does not.
     """
-    pip = [sys.executable, "-m", "pip"]
+    pip, target = [sys.executable, "-m", "pip"], order.target
     tags = [text for tag in target.platform_tags for text in ("--platform", tag)]
     tags += ["--python-version", target.python_version, "--implementation", "cp"]
     tags += ["--only-binary", ":all:"]
     more: list[str] = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="wheels-", dir=files.parents[1]) as wheels:
-            download = [*pip, "download", "-q", *tags, "-d", wheels, *wanted, *more]
-            _run(download, requirements, target)
+            _run([*pip, "download", "-q", *tags, "-d", wheels, *wanted, *more], order)
             found = [str(wheel) for wheel in sorted(Path(wheels).glob("*.whl"))]
             _empty(files)
             install = [*pip, "install", "-q", "--no-deps", "--no-index", "--no-compile"]
             install += ["--ignore-requires-python", "--no-warn-conflicts", "--target", str(files)]
             if found:
-                _run([*install, *tags, *found], requirements, target)
-        _, missing = resolve(roots, target.marker_environment, find_in(files))
+                _run([*install, *tags, *found], order)
+        _, missing = resolve(order.roots, target.marker_environment, find_in(files))
         if not missing:
             return
         more += [_without_marker(requirement) for requirement in missing]
     raise ArtifactError(
-        f"{requirements}: pip does not find {', '.join(map(str, missing))} for {target.runtime} on "
-        f"{target.architecture}; with uv on the PATH it is asked instead"
+        f"{order.requirements}: pip does not find {', '.join(map(str, missing))} for "
+        f"{target.runtime} on {target.architecture}; with uv on the PATH it is asked instead"
     )
 
 
-def _run(command: Sequence[str], requirements: Path, target: Target) -> None:
+def _run(command: Sequence[str], order: _Order) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run(
         command, check=False, env=environment, capture_output=True, text=True, errors="replace"
     )
-    if result.returncode != 0:
-        tail = "\n".join(result.stderr.strip().splitlines()[-STDERR_LINES:]) or "(no stderr)"
-        raise ArtifactError(
-            f"{requirements}: no wheels for {target.runtime} on {target.architecture}; versions "
-            f"that are installed here are kept, so a Python like the function's may help\n{tail}"
-        )
+    if result.returncode == 0:
+        return
+    tail = "\n".join(result.stderr.strip().splitlines()[-STDERR_LINES:]) or "(no stderr)"
+    special = [pin for pin in order.pinned if "+" in pin]
+    hint = (
+        f"{', '.join(special)}: such builds are on an index of their project's; name it in pip's "
+        "extra-index-url, or in uv's index where uv is installed\n"
+        if special
+        else ""
+    )
+    raise ArtifactError(
+        f"{order.requirements}: no wheels for {order.target.runtime} on "
+        f"{order.target.architecture}; versions that are installed here are kept, so a Python like "
+        f"the function's may help\n{hint}{tail}"
+    )
 
 
 def _without_marker(requirement: Requirement) -> str:

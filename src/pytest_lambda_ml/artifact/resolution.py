@@ -41,7 +41,9 @@ def resolve(
         seen.add((str(requirement), extra))
         name = canonicalize_name(requirement.name)
         distribution = found.get(name) or find(name)
-        if distribution is None:
+        if distribution is None or not requirement.specifier.contains(
+            distribution.version, prereleases=True
+        ):
             missing.setdefault(name, requirement)
             continue
         found[name] = distribution
