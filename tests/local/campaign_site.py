@@ -61,8 +61,9 @@ class Site:
 
     @contextmanager
     def campaign(
-        self, on_progress: Callable[[Progress], None] | None = None
+        self, on_progress: Callable[[Progress], None] | None = None, **more: Any
     ) -> Iterator[CampaignSession]:
+        """A campaign here; ``more`` are fields of its `Backend`."""
         info = self.endpoint.info
         backend = Backend(
             kind="local",
@@ -74,6 +75,7 @@ class Site:
             capacity_vcpu=info.capacity_vcpu,
             cpu_model=info.cpu_model,
             dependencies="host",
+            **more,
         )
         run = create_run_folder(self.folder / "lambda-ml", datetime.now(UTC))
         with CampaignSession(
