@@ -6,7 +6,9 @@ import platform
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
 
 from pytest_lambda_ml.artifact import (
     Target,
@@ -21,6 +23,8 @@ from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 from pytest_lambda_ml.campaign.backend import Fargate
 from pytest_lambda_ml.campaign.cpu_loop import time_cpu_loop
+from pytest_lambda_ml.campaign.estimate import PlannedCell
+from pytest_lambda_ml.campaign.plan import plan_messages
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
 from pytest_lambda_ml.errors import SettingError
@@ -35,14 +39,23 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.artifact import HandlerFolder, Package
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.local import EndpointInfo
-    from pytest_lambda_ml.model import Architecture
+    from pytest_lambda_ml.model import Architecture, Configuration
     from pytest_lambda_ml.plugin.progress import ProgressLine
     from pytest_lambda_ml.settings import Settings
 
-__all__ = ["LOCAL_REGION", "LambdaBackend", "open_clients", "open_lambda_backend"]
+__all__ = [
+    "LOCAL_REGION",
+    "DryRunBackend",
+    "LambdaBackend",
+    "open_clients",
+    "open_lambda_backend",
+]
 
 LOCAL_REGION = "us-east-1"
 """The region whose prices local results are given in: the one with the most complete price list."""
+
+SAMPLED_MESSAGES = 20
+"""The messages of one cell differ little in size."""
 
 
 @contextmanager
@@ -187,21 +200,18 @@ def _host_architecture() -> Architecture:
     return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 
 
-class LambdaBackend:
-    """One session's way to Lambda: what `lambda_backend` gives.
+class Preparation:
+    """What comes before deployment: handlers, data sets, packages.
 
-    ``campaign`` deploys and measures; ``settings`` are the resolved options; ``target`` is what
-    packages are built for, ``None`` where functions use this interpreter's distributions.
+    ``target`` is what packages are built for, ``None`` where functions use this interpreter's
+    distributions.
     """
 
-    def __init__(
-        self, settings: Settings, campaign: CampaignSession, progress: ProgressLine
-    ) -> None:
+    def __init__(self, settings: Settings, progress: ProgressLine, target: Target | None) -> None:
         self.settings = settings
-        self.campaign = campaign
         self.progress = progress
-        self.target = _target(settings, campaign.backend)
-        self.architecture = self.target.architecture if self.target else _host_architecture()
+        self.target = target
+        self.architecture = target.architecture if target else _host_architecture()
         self._datasets: dict[str, Dataset] = {}
 
     def handler(self, handler: str | Path, engine: str, search: Sequence[Path]) -> HandlerFolder:
@@ -221,6 +231,23 @@ class LambdaBackend:
             self._datasets[kind] = load_dataset(kind, source, self.settings.cache_dir)
         return self._datasets[kind]
 
+    def planned_cell(
+        self, configuration: Configuration, invocations: int, kind: str
+    ) -> PlannedCell:
+        """A cell as it is to be measured with data of this kind: in its region, or the only one."""
+        messages = plan_messages(
+            self.dataset(kind).items,
+            run_id="0" * 8,
+            batch_size=configuration.batch_size,
+            invocations=min(invocations, SAMPLED_MESSAGES),
+        )
+        return PlannedCell(
+            configuration=configuration,
+            region=configuration.region or self.settings.aws_region or LOCAL_REGION,
+            invocations=invocations,
+            message_bytes=sum(message.size_bytes for message in messages) // len(messages),
+        )
+
     def package(self, folder: HandlerFolder, dataset: Dataset) -> Package:
         """The handler, trained on this data and packaged; both come from the cache if they can."""
         subject = f"{folder.name} ({folder.engine})"
@@ -230,3 +257,36 @@ class LambdaBackend:
             return build_package(folder, artifacts, self.settings.cache_dir, target=self.target)
         finally:
             self.progress.clear()
+
+
+class LambdaBackend(Preparation):
+    """One session's way to Lambda: what `lambda_backend` gives.
+
+    ``campaign`` deploys and measures; ``settings`` are the resolved options.
+    """
+
+    def __init__(
+        self, settings: Settings, campaign: CampaignSession, progress: ProgressLine
+    ) -> None:
+        super().__init__(settings, progress, _target(settings, campaign.backend))
+        self.campaign = campaign
+
+
+class DryRunBackend(Preparation):
+    """What `lambda_backend` gives in a dry run: it keeps what would be measured, in ``planned``."""
+
+    def __init__(self, settings: Settings, progress: ProgressLine) -> None:
+        remote = settings.aws_regions and settings.aws_endpoint_url is None
+        target = Target(architecture=settings.architecture or "x86_64") if remote else None
+        super().__init__(settings, progress, target)
+        self.planned: list[PlannedCell] = []
+
+    def plan(self, configuration: Configuration, invocations: int, kind: str) -> NoReturn:
+        """Note down a cell with data of this kind, and skip its test."""
+        self.planned.append(self.planned_cell(configuration, invocations, kind))
+        raise pytest.skip.Exception("dry run: not measured")
+
+    @property
+    def campaign(self) -> CampaignSession:
+        """Skips the test: what it does with a campaign is not known before it does it."""
+        raise pytest.skip.Exception("dry run: nothing is deployed")

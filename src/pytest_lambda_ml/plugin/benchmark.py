@@ -12,6 +12,7 @@ from pytest_lambda_ml.campaign.figures import extra_info, warm_samples_s
 from pytest_lambda_ml.errors import LambdaMLError, SettingError, UnsupportedError
 from pytest_lambda_ml.model import Configuration
 from pytest_lambda_ml.plugin import grid
+from pytest_lambda_ml.plugin.backend import DryRunBackend
 from pytest_lambda_ml.plugin.collection import matrix_of
 from pytest_lambda_ml.plugin.presets import DEFAULT_GRID
 from pytest_lambda_ml.plugin.recorder import clock_of, replay
@@ -117,7 +118,7 @@ class LambdaBenchmark:
         that come with the plugin. ``allow`` names outcomes that do not fail the test. ``dataset``
         is the kind of data where it is not the handler's own. What is on the command line beats
         ``invocations`` and ``timeout_s``. The test fails when an outcome is not allowed, and is
-        skipped when the handler's requirements are not installed.
+        skipped when the handler's requirements are not installed, and in a dry run.
         """
         if self.called:
             pytest.fail(
@@ -152,9 +153,10 @@ class LambdaBenchmark:
             )
             # --benchmark-disable: see that it works, record nothing.
             messages = 1 if self._benchmark.disabled else limits.invocations
-            result = self._measure(
-                deployer, folder, configuration, dataset or folder.dataset, messages
-            )
+            kind = dataset or folder.dataset
+            if isinstance(self._backend, DryRunBackend):
+                self._backend.plan(configuration, messages, kind)
+            result = self._measure(deployer, folder, configuration, kind, messages)
             check_outcomes(result, allowed, str(self._backend.campaign.run_dir))
             self._record(result)
         return result

@@ -205,5 +205,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
         if settings.aws_region
         else settings.aws_endpoint_url or "the local Lambda endpoint (no AWS, no cost)"
     )
+    if settings.dry_run:
+        where = f"dry run, nothing is deployed; {where}"
     data = ", ".join(f"{kind} {path}" for kind, path in settings.datasets.items()) or "bundled"
     return f"lambda-ml: {where}; preset {settings.preset}; data {data}; metric {settings.metric}"

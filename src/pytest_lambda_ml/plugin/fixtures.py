@@ -19,16 +19,24 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from pytest_lambda_ml.campaign.session import DeployedFunction
-    from pytest_lambda_ml.plugin.backend import LambdaBackend
+    from pytest_lambda_ml.plugin.backend import DryRunBackend, LambdaBackend
     from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
 
-__all__ = ["BACKEND", "deploy_function", "lambda_backend", "lambda_benchmark", "lambda_region"]
+__all__ = [
+    "BACKEND",
+    "DRY_RUN",
+    "deploy_function",
+    "lambda_backend",
+    "lambda_benchmark",
+    "lambda_region",
+]
 
 BACKEND = pytest.StashKey["LambdaBackend"]()
+DRY_RUN = pytest.StashKey["DryRunBackend"]()
 
 
 @pytest.fixture(scope="session")
-def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend]:
+def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend | DryRunBackend]:
     """AWS with ``--aws-region``, else a Lambda endpoint on this machine, for the whole session.
 
     ``lambda_backend.campaign`` deploys and measures; everything is deleted at the end.
@@ -41,11 +49,16 @@ def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend]:
             "-n 0 (the concurrency that counts is Lambda's own: --lambda-concurrency)",
             pytrace=False,
         )
-    from pytest_lambda_ml.plugin.backend import open_lambda_backend
+    from pytest_lambda_ml.plugin.backend import DryRunBackend, open_lambda_backend
     from pytest_lambda_ml.plugin.benchmark import as_test_outcome
     from pytest_lambda_ml.plugin.progress import ProgressLine
 
-    opened = open_lambda_backend(config.stash[SETTINGS], ProgressLine(config))
+    settings, progress = config.stash[SETTINGS], ProgressLine(config)
+    if settings.dry_run:
+        config.stash[DRY_RUN] = dry_run = DryRunBackend(settings, progress)
+        yield dry_run
+        return
+    opened = open_lambda_backend(settings, progress)
     with as_test_outcome(), opened as backend:
         config.stash[BACKEND] = backend
         yield backend

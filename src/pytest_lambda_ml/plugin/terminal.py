@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_lambda_ml.plugin.fixtures import BACKEND
+from pytest_lambda_ml.plugin.fixtures import BACKEND, DRY_RUN
 from pytest_lambda_ml.plugin.interrupt import NOT_SAVED
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
+
+    from pytest_lambda_ml.plugin.backend import DryRunBackend
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -27,20 +29,46 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     """
     if why := config.stash.get(NOT_SAVED, None):
         terminalreporter.write_line(f"lambda-ml: {why}", yellow=True)
+    writer = config.get_terminal_writer()
+    terminal = terminalreporter.isatty or "COLUMNS" in os.environ
+    width = writer.fullwidth if terminal else PLAIN_WIDTH
+    if (dry_run := config.stash.get(DRY_RUN, None)) and dry_run.planned:
+        _write_dry_run(terminalreporter, dry_run, width, color=writer.hasmarkup)
     backend = config.stash.get(BACKEND, None)
     if backend is None or not backend.campaign.results:
         return
     from pytest_lambda_ml.plugin.summary import render
 
-    writer = config.get_terminal_writer()
-    terminal = terminalreporter.isatty or "COLUMNS" in os.environ
     terminalreporter.section("AWS Lambda")
     text = render(
         backend.campaign.results,
-        width=writer.fullwidth if terminal else PLAIN_WIDTH,
+        width=width,
         run_dir=str(backend.campaign.run_dir),
         partial=backend.campaign.partial,
         color=writer.hasmarkup,
     )
     for line in text.splitlines():
         terminalreporter.write_line(line)
+
+
+def _write_dry_run(
+    reporter: TerminalReporter, dry_run: DryRunBackend, width: int, *, color: bool
+) -> None:
+    from pytest_lambda_ml.measure.pricing import load_prices
+    from pytest_lambda_ml.plugin.dry_run import render_dry_run
+    from pytest_lambda_ml.plugin.forecast import Forecast
+
+    settings, prices = dry_run.settings, load_prices()
+    forecast = Forecast(settings)
+    text = render_dry_run(
+        [forecast.estimate(cell) for cell in dry_run.planned],
+        price_date=prices.date,
+        price_sha256=prices.sha256,
+        budget_usd=settings.budget_usd,
+        local=not settings.aws_regions,
+        width=width,
+        color=color,
+    )
+    reporter.section("AWS Lambda: dry run, nothing was deployed")
+    for line in text.splitlines():
+        reporter.write_line(line)

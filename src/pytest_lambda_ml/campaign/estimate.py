@@ -1,0 +1,205 @@
+"""What a campaign is expected to cost and to take, before it starts. Pure.
+
+A cell that was measured before is expected to come out as it did then, within an interval; of any
+other only the limits are known: a millisecond and the timeout.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S
+from pytest_lambda_ml.campaign.plan import parallel_invocations
+from pytest_lambda_ml.measure.pricing import total_cost
+from pytest_lambda_ml.model import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from decimal import Decimal
+
+    from pytest_lambda_ml.measure.pricing import Prices
+    from pytest_lambda_ml.model import Configuration
+
+__all__ = [
+    "LOG_BYTES",
+    "CellEstimate",
+    "Interval",
+    "PastCell",
+    "PlannedCell",
+    "Quotas",
+    "estimate_cell",
+    "quotas",
+    "same_work",
+]
+
+LOG_BYTES = 1600
+"""What an invocation logs, CloudWatch's overhead included: START, END, REPORT and the wrapper's two
+records (1,500 to 1,522 bytes in stored runs). A handler that prints adds to it."""
+
+HOST_DIFFERENCE = 0.07
+"""Functions of one region run on several kinds of hosts, which differ by 2 to 7 percent."""
+
+STANDARD_ERRORS = 2.0
+"""The half-width of an interval; two of them hold 95 percent where errors are normal."""
+
+MS_PER_S = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From ``low`` to ``high``, both included."""
+
+    low: float
+    high: float
+
+    def __add__(self, other: Interval) -> Interval:
+        """The interval of a sum, at its widest."""
+        return Interval(self.low + other.low, self.high + other.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCell:
+    """A cell to be measured: ``message_bytes`` is the mean size of a message."""
+
+    configuration: Configuration
+    region: str
+    invocations: int
+    message_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastCell:
+    """A cell as it was measured: billed milliseconds of cold and of all other REPORTs.
+
+    ``run`` names the run for people: its id, date and backend.
+    """
+
+    configuration: Configuration
+    run: str
+    cold_ms: tuple[float, ...]
+    other_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellEstimate:
+    """What a cell will cost and take; ``measured_in`` is the run that says so, if one does."""
+
+    cell: PlannedCell
+    cost_usd: Interval
+    makespan_s: Interval
+    measured_in: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """What a campaign asks of the account. Functions live one at a time, a cell each."""
+
+    functions: int
+    concurrency_max: int
+    concurrency_sum: int
+    memory_mb_max: int
+
+
+def same_work(past: Configuration, planned: Configuration) -> bool:
+    """Whether a cell measured before does what the planned one will do, wherever it ran."""
+    return _work(past) == _work(planned)
+
+
+def _work(cell: Configuration) -> tuple[object, ...]:
+    grid = (cell.algorithm, cell.engine, cell.memory_mb, cell.concurrency, cell.batch_size)
+    return (*grid, cell.architecture, cell.ephemeral_mb, cell.snap_start)
+
+
+def estimate_cell(
+    cell: PlannedCell,
+    past: PastCell | None,
+    prices: Prices,
+    *,
+    capacity_vcpu: float | None = None,
+) -> CellEstimate:
+    """The cell's whole cost as `total_cost` itemises it, and its makespan without deployment.
+
+    ``capacity_vcpu`` is that of the machine which runs the functions, ``None`` on AWS.
+    """
+    parallel = parallel_invocations(cell.configuration, capacity_vcpu)
+    billed_ms = _limits_ms(cell) if past is None else _expected_ms(cell, past)
+    if past is None:
+        makespan_s = _widest_makespan_s(cell, parallel)
+    else:
+        longest_ms = max((*past.cold_ms, *past.other_ms))
+        # Work that is handed out as soon as there is room (Graham's bound for list scheduling).
+        makespan_s = Interval(
+            billed_ms.low / parallel / MS_PER_S,
+            (billed_ms.high / parallel + longest_ms) / MS_PER_S,
+        )
+    return CellEstimate(
+        cell=cell,
+        cost_usd=Interval(
+            float(_cost_usd(cell, billed_ms.low, prices)),
+            float(_cost_usd(cell, billed_ms.high, prices)),
+        ),
+        makespan_s=makespan_s,
+        measured_in=past.run if past else None,
+    )
+
+
+def quotas(cells: Iterable[PlannedCell]) -> Quotas:
+    """What all these cells ask for; zeros for none."""
+    found = [cell.configuration for cell in cells]
+    return Quotas(
+        functions=len(found),
+        concurrency_max=max((cell.concurrency for cell in found), default=0),
+        concurrency_sum=sum(cell.concurrency for cell in found),
+        memory_mb_max=max((cell.memory_mb for cell in found), default=0),
+    )
+
+
+def _limits_ms(cell: PlannedCell) -> Interval:
+    """Billed milliseconds of all invocations when nothing is known: a millisecond, the timeout."""
+    timeout_ms = cell.configuration.timeout_s * MS_PER_S
+    return Interval(cell.invocations * 1.0, cell.invocations * timeout_ms)
+
+
+def _expected_ms(cell: PlannedCell, past: PastCell) -> Interval:
+    """Billed milliseconds of all invocations, cold and other ones as many as such a burst has."""
+    cold = min(len(past.cold_ms), cell.invocations)
+    if not past.other_ms:
+        cold = cell.invocations
+    parts = [(past.cold_ms, cold), (past.other_ms, cell.invocations - cold)]
+    expected = sum(statistics.fmean(sample) * count for sample, count in parts if count)
+    spread = math.sqrt(sum(_variance(sample, count) for sample, count in parts if count))
+    half = STANDARD_ERRORS * spread + HOST_DIFFERENCE * expected
+    return Interval(max(expected - half, cell.invocations * 1.0), expected + half)
+
+
+def _variance(sample: Sequence[float], count: int) -> float:
+    """Of ``count`` times the sample's mean as a forecast for the sum of ``count`` new values."""
+    own = statistics.variance(sample) if len(sample) > 1 else sample[0] ** 2
+    return own * (count + count * count / len(sample))
+
+
+def _widest_makespan_s(cell: PlannedCell, parallel: int) -> Interval:
+    rounds = math.ceil(cell.invocations / parallel)
+    environments = min(cell.invocations, cell.configuration.concurrency)
+    starts_s = math.ceil(environments / parallel) * INIT_LIMIT_S
+    return Interval(rounds / MS_PER_S, rounds * cell.configuration.timeout_s + starts_s)
+
+
+def _cost_usd(cell: PlannedCell, billed_ms: float, prices: Prices) -> Decimal:
+    count = cell.invocations
+    report = Report(
+        request_id="",
+        billed_duration_ms=billed_ms / count,
+        memory_mb=cell.configuration.memory_mb,
+    )
+    return total_cost(
+        [report] * count,
+        cell.configuration.ephemeral_mb,
+        count,
+        count * cell.message_bytes,
+        count * LOG_BYTES,
+        prices,
+    ).total_usd
