@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import zipfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return Package(
         zip_path=Path(path),
         sha256=digest.hexdigest(),
-        code_sha256="",
+        code_sha256=base64.b64encode(digest.digest()).decode(),
         size_bytes=path.stat().st_size,
         weights=None,
     )

@@ -6,71 +6,20 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from deploy_site import Site
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lambda_ml.artifact import Package
-from pytest_lambda_ml.aws.function import DeployedFunction, Deployer
 from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource, read_ledger
-from pytest_lambda_ml.aws.names import function_name, log_group_name, role_name, run_prefix
+from pytest_lambda_ml.aws.names import function_name, log_group_name, role_name
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.teardown import tear_down, teardown_steps
 from pytest_lambda_ml.errors import BackendError, DeploymentError
-from pytest_lambda_ml.model import Configuration
-
-CELL = Configuration(
-    algorithm="svm",
-    memory_mb=1024,
-    concurrency=4,
-    batch_size=100,
-    architecture="arm64",
-    ephemeral_mb=1024,
-    timeout_s=33,
-)
-
-
-class Site:
-    """A run's ledger and deployer in an account."""
-
-    def __init__(self, clients: AwsClients, folder: Path) -> None:
-        self.clients = clients
-        self.run_id = token_hex(4)
-        self.path = folder / "ledger.jsonl"
-        self.ledger = Ledger(
-            self.path, run_id=self.run_id, region="eu-west-1", endpoint_url=clients.endpoint_url
-        )
-        self.deployer = Deployer(
-            clients,
-            self.ledger,
-            run_id=self.run_id,
-            created_at_s=1_795_000_000.0,
-        )
-
-    def deploy(self, package: Package, cell: Configuration = CELL) -> DeployedFunction:
-        name = self.deployer.next_name(cell)
-        return self.deployer.deploy(name, package, cell, messages=20, event_age_s=300)
-
-    def tear_down(self) -> None:
-        tear_down(self.clients, self.ledger, self.ledger.open_resources(), run_id=self.run_id)
-
-    def left(self) -> list[str]:
-        """Everything in the account that bears the run's name."""
-        clients, prefix = self.clients, run_prefix(self.run_id)
-        found = [
-            *(item["FunctionName"] for item in clients.lambda_.list_functions()["Functions"]),
-            *(item["TopicArn"] for item in clients.sns.list_topics()["Topics"]),
-            *(item["TopicArn"] for item in clients.sns.list_subscriptions()["Subscriptions"]),
-            *clients.sqs.list_queues().get("QueueUrls", []),
-            *(item["logGroupName"] for item in clients.logs.describe_log_groups()["logGroups"]),
-            *(item["Name"] for item in clients.s3.list_buckets()["Buckets"]),
-            *(item["RoleName"] for item in clients.iam.list_roles()["Roles"]),
-        ]
-        return [name for name in found if prefix in name]
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def memory_ceiling(error: ClientError) -> int | None:
     words = message_of(error)
     if code_of(error) not in {"InvalidParameterValueException", "ValidationException"}:
         return None
-    if "MemorySize" not in words or "less than or equal to" not in words:
+    if "memorysize" not in words.lower() or "less than or equal to" not in words:
         return None
     number = words.rpartition("less than or equal to")[2].split()[0].rstrip(".;,")
     return int(number) if number.isdigit() else None
