@@ -52,7 +52,7 @@ def _scale(*columns: pd.Series, zero: bool = True) -> alt.Scale:
     if _log(values):
         low, high = float(values[values > 0].min()), float(values.max())
         return alt.Scale(type="log", domain=[low * 0.8, high * 1.25], nice=False)
-    return alt.Scale(zero=zero)
+    return alt.Scale(zero=zero, padding=0 if zero else 12)
 
 
 def _few_ticks(scale: alt.Scale, low: float, high: float) -> Any:

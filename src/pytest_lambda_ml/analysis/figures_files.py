@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lambda_ml.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pytest_lambda_ml.analysis.figures import Figure
@@ -23,6 +23,7 @@ __all__ = ["FORMATS", "check_drawing", "inline_svg", "write_figures"]
 FORMATS = ("svg", "png", "pdf", "html")
 BUNDLE = "vega.js"
 PNG_SCALE = 2
+LARGEST = 1.25
 PALETTE = (
     "#2f7fc1",
     "#c8701a",
@@ -35,8 +36,8 @@ PALETTE = (
 )
 """Each has a contrast of at least 3.5 to 1 on white and on the page's dark background."""
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-FILE_FONT = "Helvetica, Arial, sans-serif"
+FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
+"""Fonts of one metric, which vl-convert knows: text takes the room that was reckoned with."""
 
 
 def check_drawing() -> None:
@@ -108,9 +109,17 @@ def inline_svg(figure: Figure) -> str:
     svg: str = vl_convert.vegalite_to_svg(spec)
     svg = _MARK.sub(r'<path aria-label="\1"\2><title>\1</title></path>', svg)
     label = html.escape(figure.title, quote=True)
-    return _SIZE.sub(
-        rf'<svg \1 role="img" aria-label="{label}" style="max-width:\2px"', svg, count=1
-    )
+    return _SIZE.sub(_scaled(label), svg, count=1)
+
+
+def _scaled(label: str) -> Callable[[re.Match[str]], str]:
+    """As wide as there is room, but no text much larger than the page's."""
+
+    def size(found: re.Match[str]) -> str:
+        widest = float(found[2]) * LARGEST
+        return f'<svg {found[1]} role="img" aria-label="{label}" style="max-width:{widest:.0f}px"'
+
+    return size
 
 
 def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Path]:
@@ -123,7 +132,7 @@ def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for figure in figures:
-        spec = specification(figure, ink="#24292f", font=FILE_FONT, background="white")
+        spec = specification(figure, ink="#24292f", font=FONT, background="white")
         path = folder / f"{figure.name}.{kind}"
         if kind == "svg":
             path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")

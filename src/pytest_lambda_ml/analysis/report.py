@@ -22,6 +22,7 @@ from pytest_lambda_ml.analysis.recommend import recommend
 from pytest_lambda_ml.analysis.recommend_samples import samples_of_run
 from pytest_lambda_ml.analysis.recommend_text import assumptions, question_text
 from pytest_lambda_ml.analysis.recommendation import Question
+from pytest_lambda_ml.analysis.wording import number
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.pricing import load_prices
 
@@ -82,14 +83,17 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    changed, unchanged = parts.comparison_sheets(comparison) if comparison else (None, None)
     command, origin = parts.reproduction_of(run)
     return templates.get_template(TEMPLATE).render(
         run=run,
         asked=question_text(asked),
+        requests=number(asked.traffic.requests_per_day, 0),
         assumptions=assumptions(asked),
         answers=[parts.answer_of(each) for each in told.values()],
         comparison=comparison,
-        comparison_sheet=parts.comparison_sheet(comparison) if comparison else None,
+        changed=changed,
+        unchanged=unchanged,
         algorithms=[
             {
                 "name": algorithm,

@@ -27,7 +27,7 @@ from pytest_lambda_ml.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_lambda_ml.analysis.compare import Comparison
+    from pytest_lambda_ml.analysis.compare import Comparison, Row
     from pytest_lambda_ml.analysis.load import Run, RunCell
     from pytest_lambda_ml.analysis.recommendation import Recommendation
 
@@ -37,7 +37,7 @@ __all__ = [
     "answer_of",
     "bill_of",
     "cell_sheet",
-    "comparison_sheet",
+    "comparison_sheets",
     "facts_of",
     "honesty_of",
     "reproduction_of",
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 LONGEST_REASON = 300
+THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +61,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A table: headings and rows of text; ``marked`` is the row to stand out."""
+    """A table: headings and rows of text; ``marked`` is the row to stand out.
+
+    ``text_columns`` (counted from 0) are words instead of numbers, ``words`` is one of sentences.
+    """
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     marked: int | None = None
-    text_columns: int = 1
+    text_columns: tuple[int, ...] = (0,)
+    words: int | None = None
 
 
 def answer_of(told: Recommendation) -> Answer:
@@ -86,14 +91,14 @@ def answer_of(told: Recommendation) -> Answer:
         ("probability to be the best", probability(choice.p_best)),
         ("within 5 % of the best", probability(told.p_near)),
         ("a month", money(choice.usd_per_month)),
-        ("per 1,000 items", money(choice.usd_per_1k_items)),
+        ("per million items", money(choice.usd_per_1k_items * THOUSAND)),
         ("p95, warm", milliseconds(choice.duration_ms_p95)),
         ("cold start, p95", milliseconds(choice.cold_ms_p95)),
     )
     said = [
         (
-            f"{choice.configuration.memory_mb} MB is the memory size of the best with a probability of "
-            f"{probability(told.p_memory)}; {regret_text(told)}."
+            f"{choice.configuration.memory_mb} MB is the memory size of the best with a "
+            f"probability of {probability(told.p_memory)}; {regret_text(told)}."
         ),
         *(f"{line[0].upper()}{line[1:]}." for line in (*more_lines(told), *told.notes)),
         f"{(rule := rule_text(told))[0].upper()}{rule[1:]}.",
@@ -157,30 +162,40 @@ def cell_sheet(algorithm: str, cells: Sequence[RunCell], told: Recommendation | 
     )
 
 
-def comparison_sheet(comparison: Comparison) -> Sheet:
-    """What changed since the baseline: a row per cell and metric."""
+def comparison_sheets(comparison: Comparison) -> tuple[Sheet, Sheet]:
+    """What regressed or improved since the baseline, and all else: a row per cell and metric."""
+    moved = [row for row in comparison.rows if row.verdict.value in {"regressed", "improved"}]
+    others = [row for row in comparison.rows if row not in moved]
+    moved.sort(key=lambda row: row.verdict.value != "regressed")
+    return (
+        _comparison_sheet(f"Changed since run {comparison.base_id}", moved),
+        _comparison_sheet("Unchanged, or not to be told from these samples", others),
+    )
 
+
+def _comparison_sheet(caption: str, rows: Sequence[Row]) -> Sheet:
     def share(value: float | None) -> str:
         return ABSENT if value is None else f"{value - 1:+.1%}"
 
-    rows = [
-        (
-            row.cell_id,
-            str(row.limit),
-            number(row.base_value, 2),
-            number(row.new_value, 2),
-            share(row.ratio),
-            f"{share(row.low)} … {share(row.high)}",
-            row.verdict.value
-            + (f": {row.reason}" if row.reason else "")
-            + (f" (+{row.further:,} invocations in each run)" if row.further else ""),
-        )
-        for row in comparison.rows
-    ]
     return Sheet(
-        caption=f"Compared with run {comparison.base_id}",
+        caption=caption,
         headings=("cell", "metric", "before", "now", "change", "95 % interval", "verdict"),
-        rows=tuple(rows),
+        rows=tuple(
+            (
+                row.cell_id,
+                str(row.limit),
+                number(row.base_value, 2),
+                number(row.new_value, 2),
+                share(row.ratio),
+                ABSENT if row.low is None else f"{share(row.low)} … {share(row.high)}",
+                row.verdict.value
+                + (f": {row.reason}" if row.reason else "")
+                + (f" (+{row.further:,} invocations in each run)" if row.further else ""),
+            )
+            for row in rows
+        ),
+        text_columns=(0, 1),
+        words=6,
     )
 
 
@@ -256,7 +271,8 @@ def trouble_of(run: Run) -> Sheet | None:
         caption="Messages that did not succeed",
         headings=("cell", "outcome", "how many", "what was said most often"),
         rows=tuple(rows),
-        text_columns=2,
+        text_columns=(0, 1),
+        words=3,
     )
 
 
