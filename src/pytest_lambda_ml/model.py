@@ -16,6 +16,7 @@ __all__ = [
     "MAX_VCPU",
     "MEMORY_MB_PER_VCPU",
     "Architecture",
+    "BatchOutputs",
     "Configuration",
     "FailureRecord",
     "InitReport",
@@ -205,6 +206,14 @@ class InvocationRecord:
     figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
     error_type: str | None = None
     error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutputs:
+    """What a handler gave for one batch, and the wrapper's digest of it."""
+
+    digest: str
+    outputs: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_ml.campaign.figures import cell_figures, count_outcomes
 from pytest_lambda_ml.campaign.honesty import describe_provenance
 from pytest_lambda_ml.campaign.plan import parallel_invocations
+from pytest_lambda_ml.campaign.quality import compare_outputs
 from pytest_lambda_ml.campaign.result import CellResult
 from pytest_lambda_ml.model import Outcome
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.backend import Backend
     from pytest_lambda_ml.campaign.correlate import Correlator
+    from pytest_lambda_ml.campaign.quality import ExpectedOutputs
     from pytest_lambda_ml.measure.pricing import PriceTable
 
 __all__ = ["assemble_result", "stored_cell"]
@@ -32,8 +34,12 @@ def assemble_result(
     price_table: PriceTable,
     dataset: str,
     partial: bool,
+    expected: Sequence[ExpectedOutputs] = (),
 ) -> CellResult:
-    """The result of a cell as it stands: what has no evidence by now counts as missing."""
+    """The result of a cell as it stands: what has no evidence by now counts as missing.
+
+    ``expected`` are the outputs to compare with, message by message, if they are to be compared.
+    """
     configuration = function.configuration
     invocations = correlator.finish()
     sizes = {message.sample_id: message.size_bytes for message in messages}
@@ -49,6 +55,10 @@ def assemble_result(
             published_bytes=sum(sizes[item.sample_id] for item in invocations),
             log_bytes=correlator.log_bytes,
             makespan_s=correlator.makespan_s,
+            quality=compare_outputs(
+                invocations,
+                dict(zip((message.sample_id for message in messages), expected, strict=False)),
+            ),
         ),
         provenance=describe_provenance(
             backend,

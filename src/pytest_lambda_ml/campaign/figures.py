@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
+from pytest_lambda_ml.campaign.cold_start import loaded_inside, made_ready_ms, waterfall
+from pytest_lambda_ml.campaign.quality import Quality
 from pytest_lambda_ml.campaign.result import CellFigures
 from pytest_lambda_ml.measure.pricing import gb_seconds, invocation_cost, total_cost
 from pytest_lambda_ml.measure.statistics import max_overlap, mean, percentile, total
@@ -15,15 +17,15 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.campaign.result import CellResult
     from pytest_lambda_ml.measure.pricing import Prices
-    from pytest_lambda_ml.model import Configuration, Invocation, Report
+    from pytest_lambda_ml.model import Configuration, Invocation
 
 __all__ = ["Metric", "cell_figures", "count_outcomes", "extra_info", "warm_samples_s"]
 
 Metric = Literal["billed", "duration", "init"]
 
+NOT_COMPARED = Quality()
 MEDIAN, P95 = 50, 95
 MS_PER_S = 1000
-ONE_MS = 1.0
 MILLION = 1_000_000
 THOUSAND = 1000
 
@@ -46,6 +48,7 @@ def cell_figures(
     published_bytes: int,
     log_bytes: int,
     makespan_s: float | None,
+    quality: Quality = NOT_COMPARED,
 ) -> CellFigures:
     """All figures of a cell. Each rests on one kind of invocations only; see `CellFigures`."""
     warm = _warm(invocations)
@@ -65,10 +68,7 @@ def cell_figures(
         duration_ms_mean=mean(durations),
         billed_ms_mean=mean(billed),
         billed_ms_total=total(_present(report.billed_duration_ms for report in all_reports)),
-        init_ms_p50=percentile(_present(_init_ms(item.report) for item in cold), MEDIAN),
-        initialization_ms_p50=percentile(
-            _present(item.record.initialization_ms for item in cold if item.record), MEDIAN
-        ),
+        **waterfall(cold),
         processing_ms_p50=percentile(
             _present(item.record.processing_ms for item in warm if item.record), MEDIAN
         ),
@@ -86,6 +86,9 @@ def cell_figures(
         ),
         makespan_s=makespan_s,
         effective_concurrency=max_overlap(_busy_ms(invocations)),
+        agreement=quality.agreement,
+        max_difference=quality.max_difference,
+        unverified=quality.unverified,
     )
 
 
@@ -97,7 +100,7 @@ def warm_samples_s(result: CellResult, metric: Metric) -> list[float]:
     """
     if metric == "init":
         cold = [item for item in result.invocations if item.start is StartType.COLD]
-        samples_ms = _present(_init_ms(item.report) for item in cold)
+        samples_ms = _present(made_ready_ms(item) for item in cold)
     else:
         reports = [item.report for item in _warm(result.invocations) if item.report]
         samples_ms = _present(
@@ -136,12 +139,18 @@ def extra_info(result: CellResult) -> dict[str, str | int | float | None]:
         "init_ms_p50": figures.init_ms_p50,
         "initialization_ms_p50": figures.initialization_ms_p50,
         "processing_ms_p50": figures.processing_ms_p50,
+        "runtime_ms_p50": figures.runtime_ms_p50,
+        "imports_ms_p50": figures.imports_ms_p50,
+        "first_batch_ms_p50": figures.first_batch_ms_p50,
+        "cold_start_ms_p50": figures.cold_start_ms_p50,
         "max_memory_mb": figures.max_memory_mb,
         "gb_seconds_per_1k_items": figures.gb_seconds_per_1k_items,
         "cost_usd_per_million": figures.cost_usd_per_million,
         "cost_usd_per_1k_items": figures.cost_usd_per_1k_items,
         "cost_usd_total": float(figures.cost_total.total_usd),
         "makespan_s": figures.makespan_s,
+        "agreement": figures.agreement,
+        "max_difference": figures.max_difference,
         "vcpu": configuration.vcpu,
         "cpu_enforced": provenance.cpu_enforced,
         "memory_enforced": provenance.memory_enforced,
@@ -176,15 +185,6 @@ def _present(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _init_ms(report: Report | None) -> float | None:
-    """How long the platform took to make the environment ready: by Init, or by Restore."""
-    if report is None:
-        return None
-    if report.init_duration_ms is not None:
-        return report.init_duration_ms
-    return report.restore_duration_ms
-
-
 def _busy_ms(invocations: Iterable[Invocation]) -> list[tuple[float, float]]:
     """When each invocation was at work, by the functions' clock, in epoch milliseconds.
 
@@ -199,8 +199,7 @@ def _busy_ms(invocations: Iterable[Invocation]) -> list[tuple[float, float]]:
         if start is None or end is None:
             continue
         initialized = record.initialization_started_at_ms
-        inside = (report.duration_ms or 0.0) + ONE_MS
-        if initialized is not None and end - initialized <= inside:
+        if initialized is not None and loaded_inside(item):
             start = min(start, initialized)
         intervals.append((start, end))
     return intervals

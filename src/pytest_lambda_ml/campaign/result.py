@@ -18,6 +18,11 @@ class CellFigures:
 
     Durations, billed means and headline costs are those of the warm invocations (all that
     succeeded in an environment used before); totals are of everything the cell caused.
+    A cold start is the init duration and the initialisation: ``runtime_ms_p50`` (interpreter and
+    runtime client), ``imports_ms_p50`` and ``initialization_ms_p50`` (the model's loading) are its
+    parts, ``first_batch_ms_p50`` is what comes after it.
+    ``agreement``, ``max_difference`` and ``unverified`` compare outputs with the reference's, where
+    the engine promises something of them; see `campaign.quality.Quality`.
     ``makespan_s`` runs from the first to the last line that the cell's environments logged.
     """
 
@@ -32,6 +37,10 @@ class CellFigures:
     init_ms_p50: float | None
     initialization_ms_p50: float | None
     processing_ms_p50: float | None
+    runtime_ms_p50: float | None = None
+    imports_ms_p50: float | None = None
+    first_batch_ms_p50: float | None = None
+    cold_start_ms_p50: float | None = None
     max_memory_mb: int | None
     gb_seconds_per_1k_items: float | None
     cost_usd_per_million: float | None
@@ -39,6 +48,9 @@ class CellFigures:
     cost_total: Cost
     makespan_s: float | None
     effective_concurrency: int | None
+    agreement: float | None = None
+    max_difference: float | None = None
+    unverified: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.artifact import Package
     from pytest_lambda_ml.aws.message import Message
+    from pytest_lambda_ml.campaign.quality import ExpectedOutputs
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.model import Configuration
 
@@ -155,10 +156,16 @@ class CampaignSession:
         return function
 
     def measure(
-        self, function: DeployedFunction, dataset: Dataset, *, invocations: int
+        self,
+        function: DeployedFunction,
+        dataset: Dataset,
+        *,
+        invocations: int,
+        expected: Sequence[ExpectedOutputs] = (),
     ) -> CellResult:
         """Publish ``invocations`` batches and wait until each has an outcome.
 
+        ``expected`` are the outputs to compare with, batch by batch; empty: nothing is compared.
         Returns whatever the outcomes are: which of them fail a test is for the caller to say. A
         batch that exceeds what SNS carries goes through the session's bucket. Raises
         `PublishError` and `BackendError` when the backend refuses or is gone. On
@@ -183,13 +190,13 @@ class CampaignSession:
             run.execute()
         except KeyboardInterrupt:
             self.mark_partial(f"interrupted in {configuration.cell_id}")
-            self._keep(function, dataset, messages, correlator, partial=True)
+            self._keep(function, dataset, messages, correlator, expected, partial=True)
             raise
         except LambdaMLError as error:
             self._notice(error)
             self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
             raise
-        return self._keep(function, dataset, messages, correlator, partial=False)
+        return self._keep(function, dataset, messages, correlator, expected, partial=False)
 
     def remove(self, function: DeployedFunction) -> None:
         """Delete a function and what belongs to it; a second call does nothing.
@@ -326,6 +333,7 @@ class CampaignSession:
         dataset: Dataset,
         messages: Sequence[Message],
         correlator: Correlator,
+        expected: Sequence[ExpectedOutputs],
         *,
         partial: bool,
     ) -> CellResult:
@@ -339,6 +347,7 @@ class CampaignSession:
             price_table=self._prices,
             dataset=dataset.description,
             partial=partial,
+            expected=expected,
         )
         self._results.append(result)
         self._journal.write("cell", **stored_cell(result))
