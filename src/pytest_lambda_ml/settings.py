@@ -40,6 +40,7 @@ __all__ = [
 
 DATASET_KINDS = ("emotion", "questions")
 METRICS = ("billed", "duration", "init")
+SUMMARIES = ("wide", "short", "none")
 PRESET_NAMES = ("quick", "thesis")
 PUBLISHERS = ("local", "fargate")
 ARCHITECTURES = ("x86_64", "arm64")
@@ -186,6 +187,12 @@ def _seconds(text: str) -> float:
 def _path(text: str) -> Path:
     if not text.strip():
         raise ValueError("the path of a folder")
+    return Path(text.strip()).expanduser()
+
+
+def _file(text: str) -> Path:
+    if not text.strip() or Path(text.strip()).is_dir():
+        raise ValueError("the path of a file")
     return Path(text.strip()).expanduser()
 
 
@@ -397,6 +404,17 @@ OPTIONS: tuple[Option, ...] = (
         repeatable=True,
     ),
     Option(
+        "summary --lambda-summary wide|short|none",
+        _one_of(SUMMARIES),
+        "The summary in the terminal: all columns whatever the width, a line for each algorithm, "
+        "or nothing (default: tables as wide as the terminal)",
+    ),
+    Option(
+        "report --lambda-report FILE.html",
+        _file,
+        "Write a self-contained HTML report of this run to the file",
+    ),
+    Option(
         "log_grace_s --lambda-log-grace S",
         _seconds,
         "Seconds to wait for log lines beyond the deadline (default: 60 on AWS, 2 locally)",
@@ -447,6 +465,8 @@ class Settings:
     budget_usd: Decimal | None = None
     baseline: str | None = None
     fail_on: tuple[str, ...] | None = None
+    summary: Literal["wide", "short", "none"] | None = None
+    report: Path | None = None
     log_grace_s: float | None = None
     run_root: Path
     cache_dir: Path
@@ -491,7 +511,7 @@ def resolve(
         values[option.name] = (
             option.default if source is Source.DEFAULT else _parse(option, source, raw)
         )
-    for name in ("run_root", "cache_dir"):
+    for name in ("run_root", "cache_dir", "report"):
         if values[name] is not None:
             base = rootdir if sources[name] is Source.INI else Path.cwd()
             values[name] = base / values[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from pytest_lambda_ml.analysis.recommend_text import (
 )
 from pytest_lambda_ml.analysis.wording import (
     ABSENT,
+    alike,
     cell_names,
     milliseconds,
     money,
@@ -239,21 +239,10 @@ def honesty_of(run: Run, recommendations: Sequence[Recommendation]) -> list[str]
         )
     notes = [note for cell in run.cells for note in cell.provenance.notes]
     notes += [note for cell in run.cells for note in cell.figures.cost_total.notes]
-    said += [f"{note[0].upper()}{note[1:]}." for note in _alike(notes)]
+    said += [f"{note[0].upper()}{note[1:]}." for note in alike(notes)]
     for told in recommendations:
         said += [f"{cell_id} is not considered: {why}." for cell_id, why in told.excluded]
     return said
-
-
-def _alike(notes: Iterable[str]) -> list[str]:
-    """Each note once; of those that differ in their numbers alone, the first and how many more."""
-    kinds: dict[str, list[str]] = {}
-    for note in _unique(notes):
-        kinds.setdefault(re.sub(r"[0-9.,]*[0-9]", "#", note), []).append(note)
-    return [
-        first + (f" (and {len(more)} more with other numbers)" if more else "")
-        for first, *more in kinds.values()
-    ]
 
 
 def trouble_of(run: Run) -> Sheet | None:

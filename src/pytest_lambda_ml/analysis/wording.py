@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["ABSENT", "cell_names", "milliseconds", "money", "number", "probability"]
+__all__ = ["ABSENT", "alike", "cell_names", "milliseconds", "money", "number", "probability"]
 
 ABSENT = "–"
 THOUSAND = 1000
@@ -50,6 +51,17 @@ def probability(value: float) -> str:
     if value >= 0.995:
         return "> 99 %"
     return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+
+
+def alike(notes: Iterable[str]) -> list[str]:
+    """Each note once; of those that differ in their numbers alone, the first and how many more."""
+    kinds: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        kinds.setdefault(re.sub(r"[0-9.,]*[0-9]", "#", note), []).append(note)
+    return [
+        first + (f" (and {len(more)} more with other numbers)" if more else "")
+        for first, *more in kinds.values()
+    ]
 
 
 def cell_names(

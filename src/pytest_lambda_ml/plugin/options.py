@@ -62,6 +62,9 @@ def check_outside(settings: Settings) -> None:
 
     Raises UsageError naming the option, the value and what is legal.
     """
+    from pytest_lambda_ml.plugin.report import check_report
+
+    check_report(settings)
     for kind, path in settings.datasets.items():
         if "://" not in path and not Path(path).expanduser().is_file():
             raise pytest.UsageError(

@@ -7,7 +7,6 @@ out in a fixed order rather than wrapped.
 from __future__ import annotations
 
 import io
-import re
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
@@ -19,19 +18,17 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from pytest_lambda_ml.analysis.wording import ABSENT, alike, money, number
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome
 from pytest_lambda_ml.plugin.verdict import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from decimal import Decimal
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_lambda_ml.campaign.result import CellResult
 
 __all__ = ["money", "render"]
-
-ABSENT = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +42,11 @@ class Column:
     drop: int = 0  # left out in this order where it is too narrow; 0 never is
 
 
-def _number(value: float | None, digits: int = 1) -> str:
-    if value is None:
-        return ABSENT
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.{digits}f}"
-
-
-def money(usd: float | Decimal | None) -> str:
-    """Dollars, to the cent or to three significant digits, whichever is finer."""
-    if usd is None:
-        return ABSENT
-    if usd == 0:
-        return "$0"
-    if usd >= 1:
-        return f"${usd:,.2f}"
-    text = f"{float(usd):.3g}"
-    return f"${float(usd):.8f}".rstrip("0") if "e" in text else f"${text}"
-
-
 def _cold(result: CellResult) -> str:
     figures = result.figures
     if figures.init_ms_p50 is None and figures.initialization_ms_p50 is None:
         return ABSENT
-    return f"{_number(figures.init_ms_p50, 0)}+{_number(figures.initialization_ms_p50, 0)}"
+    return f"{number(figures.init_ms_p50, 0)}+{number(figures.initialization_ms_p50, 0)}"
 
 
 def _memory(result: CellResult) -> str:
@@ -85,9 +64,9 @@ COLUMNS = (
     Column("cold\nn", lambda r: str(r.figures.cold_starts), drop=3),
     Column("init+load\np50 ms", _cold),
     Column("warm\nn", lambda r: str(r.figures.warm_count), drop=2),
-    Column("p50\nms", lambda r: _number(r.figures.duration_ms_p50)),
-    Column("p95\nms", lambda r: _number(r.figures.duration_ms_p95), drop=5),
-    Column("mean\nbilled ms", lambda r: _number(r.figures.billed_ms_mean), best="fastest"),
+    Column("p50\nms", lambda r: number(r.figures.duration_ms_p50)),
+    Column("p95\nms", lambda r: number(r.figures.duration_ms_p95), drop=5),
+    Column("mean\nbilled ms", lambda r: number(r.figures.billed_ms_mean), best="fastest"),
     Column("max memory\nMB", _memory, drop=4),
     Column("$ per\nmillion", lambda r: money(r.figures.cost_usd_per_million)),
     Column("$ per\n1k items", lambda r: money(r.figures.cost_usd_per_1k_items), best="cheapest"),
@@ -101,13 +80,25 @@ def render(
     run_dir: str,
     partial: bool = False,
     color: bool = False,
+    advice: Mapping[str, str] | None = None,
+    short: bool = False,
 ) -> str:
-    """The whole summary of one session, lines no longer than ``width`` characters."""
+    """The whole summary of one session, lines no longer than ``width`` characters.
+
+    ``advice`` is the recommendation by algorithm, in one line each. ``short`` leaves the tables
+    out: a line or two for each algorithm, then what is beneath.
+    """
+    advice = advice or {}
     parts = []
     ordered = sorted(results, key=_first_seen(results))
     for algorithm, group in groupby(ordered, key=lambda r: r.configuration.algorithm):
         rows = sorted(group, key=_grid_order)
-        parts.append(_algorithm(algorithm, rows, width=width, color=color))
+        said = advice.get(algorithm)
+        if short:
+            lines = [f"{algorithm}: {said}" if said else algorithm, *_troubles(rows)]
+            parts += [_wrap(line, width, "  " if i else "") for i, line in enumerate(lines)]
+        else:
+            parts.append(_algorithm(algorithm, rows, said, width=width, color=color))
     parts.append(_beneath(results, width, run_dir, partial=partial))
     return "\n".join(parts)
 
@@ -133,7 +124,9 @@ def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _algorithm(algorithm: str, rows: list[CellResult], *, width: int, color: bool) -> str:
+def _algorithm(
+    algorithm: str, rows: list[CellResult], advice: str | None, *, width: int, color: bool
+) -> str:
     """One table and what has to be said about its cells."""
     columns, title = [], [algorithm]
     for column in COLUMNS:
@@ -159,6 +152,8 @@ def _algorithm(algorithm: str, rows: list[CellResult], *, width: int, color: boo
     console.print(", ".join(title), style="bold", soft_wrap=True)
     console.print(table)
     lines = [*_best_lines(best), *_troubles(rows)]
+    if advice:
+        lines.insert(1 if best else 0, f"> {advice}")
     if left_out:
         lines.append(f"a wider terminal also shows {', '.join(left_out)}")
     return output.getvalue() + "".join(f"{_wrap(line, width, '  ')}\n" for line in lines)
@@ -210,7 +205,7 @@ def _best_lines(best: dict[str, CellResult]) -> list[str]:
         cost = money(row.figures.cost_usd_per_1k_items)
         said.append(f"cheapest: {_short(row)} ({cost} per 1,000 items)")
     if row := best.get("fastest"):
-        billed = _number(row.figures.billed_ms_mean)
+        billed = number(row.figures.billed_ms_mean)
         said.append(f"fastest: {_short(row)} ({billed} ms billed on average)")
     return [f"* {'; '.join(said)}"] if said else []
 
@@ -272,7 +267,7 @@ def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial
         f"({_regions(results)}, {provenance.architecture}, list prices of "
         f"{provenance.price_date}, no free tier)."
     )
-    notes = _alike([*(note for r in results for note in r.provenance.notes), *total.notes])
+    notes = alike([*(note for r in results for note in r.provenance.notes), *total.notes])
     lines = [bill]
     if local:
         limits = _unique([_enforced(result) for result in results])
@@ -292,17 +287,6 @@ def _regions(results: Sequence[CellResult]) -> str:
         here = (r.figures.cost_total for r in results if r.provenance.region == region)
         parts.append(f"{region} {money(sum(here, Cost()).total_usd)}")
     return ", ".join(parts)
-
-
-def _alike(notes: Iterable[str]) -> list[str]:
-    """Each note once; of those that differ in their numbers alone, the first and how many more."""
-    kinds: dict[str, list[str]] = {}
-    for note in _unique(notes):
-        kinds.setdefault(re.sub(r"[0-9.,]*[0-9]", "#", note), []).append(note)
-    return [
-        first + (f" (and {len(more)} more with other numbers)" if more else "")
-        for first, *more in kinds.values()
-    ]
 
 
 def _enforced(result: CellResult) -> str:

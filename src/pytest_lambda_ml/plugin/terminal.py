@@ -9,13 +9,17 @@ import pytest
 
 from pytest_lambda_ml.plugin.fixtures import BACKEND, DRY_RUN
 from pytest_lambda_ml.plugin.interrupt import NOT_SAVED
+from pytest_lambda_ml.plugin.report import write_report_of
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-    from pytest_lambda_ml.plugin.backend import DryRunBackend
+    from pytest_lambda_ml.plugin.backend import DryRunBackend, LambdaBackend
 
 __all__ = ["pytest_terminal_summary"]
+
+WIDEST = 1000
+"""Columns for `--lambda-summary wide`: no table needs as many."""
 
 PLAIN_WIDTH = 140
 """Columns where there is no terminal, such as in a log of CI: everything is shown."""
@@ -37,18 +41,30 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     backend = config.stash.get(BACKEND, None)
     if backend is None or not backend.campaign.results:
         return
+    if backend.settings.summary != "none":
+        _write_summary(terminalreporter, backend, width, color=writer.hasmarkup)
+    write_report_of(backend, terminalreporter, config)
+
+
+def _write_summary(
+    reporter: TerminalReporter, backend: LambdaBackend, width: int, *, color: bool
+) -> None:
+    from pytest_lambda_ml.plugin.advice import advice
     from pytest_lambda_ml.plugin.summary import render
 
-    terminalreporter.section("AWS Lambda")
+    campaign, asked = backend.campaign, backend.settings.summary
     text = render(
-        backend.campaign.results,
-        width=width,
-        run_dir=str(backend.campaign.run_dir),
-        partial=backend.campaign.partial,
-        color=writer.hasmarkup,
+        campaign.results,
+        width=WIDEST if asked == "wide" else width,
+        run_dir=str(campaign.run_dir),
+        partial=campaign.partial,
+        color=color,
+        advice=advice(campaign.results),
+        short=asked == "short",
     )
+    reporter.section("AWS Lambda")
     for line in text.splitlines():
-        terminalreporter.write_line(line)
+        reporter.write_line(line)
 
 
 def _write_dry_run(
