@@ -11,9 +11,9 @@ from cell_log import RUN, failure, published, report, request_id, start, success
 from pytest_lambda_ml.aws.message import Message
 from pytest_lambda_ml.campaign.correlate import Correlator
 from pytest_lambda_ml.campaign.deadline import Deadline
-from pytest_lambda_ml.campaign.run import CellRun, Progress
+from pytest_lambda_ml.campaign.run import Allowance, CellRun, Progress
 from pytest_lambda_ml.errors import BackendError
-from pytest_lambda_ml.model import FailureRecord, LogEvent, Outcome, PublishedMessage
+from pytest_lambda_ml.model import FailureRecord, LogEvent, Outcome, PublishedMessage, Report
 
 EPOCH_S = 1_000_000.0
 
@@ -79,7 +79,13 @@ class Cell:
         return [item.outcome for item in self.correlator.finish()]
 
 
-def cell(messages: int, *, timeout_s: float = 60.0, event_age_s: float = 600.0) -> Cell:
+def cell(
+    messages: int,
+    *,
+    timeout_s: float = 60.0,
+    event_age_s: float = 600.0,
+    allowance: Allowance | None = None,
+) -> Cell:
     clock, correlator = FakeClock(), Correlator(RUN)
     source = FakeSource(clock)
     progress: list[Progress] = []
@@ -107,6 +113,7 @@ def cell(messages: int, *, timeout_s: float = 60.0, event_age_s: float = 600.0) 
         on_progress=progress.append,
         on_published=lambda _: None,
         on_settled=lambda invocation: settled.append(invocation.sample_id),
+        allowance=allowance,
     )
     return Cell(clock, source, correlator, progress, settled, run)
 
@@ -222,3 +229,51 @@ def test_a_backend_that_is_gone_ends_the_run_at_once() -> None:
     with pytest.raises(BackendError, match="does not answer"):
         subject.run.execute()
     assert subject.took_s < 1
+
+
+class FixedAllowance:
+    """Allows so many, and so many more with each report."""
+
+    def __init__(self, first: int, more: int) -> None:
+        self.total, self.more = first, more
+
+    def heard(self, report: Report) -> None:
+        self.total += self.more
+
+    def affordable(self, wanted: int, *, published: int, in_flight: int) -> int:
+        return max(0, min(wanted, self.total - published))
+
+
+def test_what_an_allowance_holds_back_is_published_when_reports_make_room() -> None:
+    subject = cell(4, allowance=FixedAllowance(2, 1))
+    subject.source.events = [(float(i + 1), lines(i)) for i in range(4)]
+    subject.run.execute()
+    assert subject.outcomes() == [Outcome.SUCCEEDED] * 4
+    assert not subject.run.stopped
+    published = [item.published for item in subject.progress]
+    assert max(item for item in published[:3]) == 2, "no more than allowed before a report came"
+
+
+def test_an_allowance_that_is_spent_stops_publishing_and_keeps_what_came() -> None:
+    subject = cell(4, allowance=FixedAllowance(2, 0))
+    subject.source.events = [(1.0, lines(0)), (2.0, lines(1))]
+    subject.run.execute()
+    assert subject.run.stopped
+    assert subject.outcomes() == [Outcome.SUCCEEDED] * 2
+    assert subject.took_s < 4
+
+
+def test_nothing_allowed_publishes_nothing_and_waits_for_nothing() -> None:
+    subject = cell(4, allowance=FixedAllowance(0, 0))
+    subject.run.execute()
+    assert subject.run.stopped
+    assert subject.outcomes() == []
+    assert subject.took_s < 1
+
+
+def test_a_lost_report_under_an_allowance_ends_the_wait_too() -> None:
+    subject = cell(3, timeout_s=5.0, event_age_s=60.0, allowance=FixedAllowance(2, 0))
+    subject.source.events = [(1.0, lines(0))]
+    subject.run.execute()
+    assert subject.run.stopped
+    assert subject.outcomes() == [Outcome.SUCCEEDED, Outcome.MISSING]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_lambda_ml.model import Report
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -51,12 +53,23 @@ class CellSource(Protocol):
         """Records of the on-failure queue not given before."""
 
 
+class Allowance(Protocol):
+    """How much may be published; see `campaign.budget.Allowance`."""
+
+    def heard(self, report: Report) -> None:
+        """A REPORT has come."""
+
+    def affordable(self, wanted: int, *, published: int, in_flight: int) -> int:
+        """How many more may be published."""
+
+
 class CellRun:
     """One cell on its way. What has come is in ``correlator`` at any time, also after an error.
 
     ``pause_s`` gives the length of the next pause between two polls. ``deadline`` starts to count
     when the last message is published. ``on_heard`` is called with each report and record,
-    ``on_settled`` with each message whose outcome has become known.
+    ``on_settled`` with each message whose outcome has become known. Without an ``allowance`` all
+    messages are published at once.
     """
 
     def __init__(
@@ -73,6 +86,7 @@ class CellRun:
         on_published: Callable[[tuple[PublishedMessage, ...]], None],
         on_settled: Callable[[Invocation], None],
         on_heard: Callable[[Fact], None] = lambda _: None,
+        allowance: Allowance | None = None,
     ) -> None:
         self._cell_id = cell_id
         self._messages = messages
@@ -85,6 +99,9 @@ class CellRun:
         self._on_published = on_published
         self._on_settled = on_settled
         self._on_heard = on_heard
+        self._allowance = allowance
+        self.stopped = False
+        """Whether the allowance was spent before all messages were published."""
         self._started_s = clock.now()
         self._next_poll_s = self._started_s
 
@@ -99,17 +116,41 @@ class CellRun:
         self._wait()
 
     def _publish(self) -> None:
-        for accepted in self._source.publish(self._messages):
+        """All messages, as far as the allowance goes: then those that reports make room for."""
+        left = self._messages
+        while left:
+            count = self._affordable(len(left))
+            if count:
+                self._publish_now(left[:count])
+                left = left[count:]
+            elif self._correlator.outstanding:
+                self._wait(until=lambda: self._affordable(1) > 0)
+            if not count and not self._affordable(1):
+                self.stopped = True
+                return
+
+    def _affordable(self, wanted: int) -> int:
+        if self._allowance is None:
+            return wanted
+        return self._allowance.affordable(
+            wanted,
+            published=self._correlator.published,
+            in_flight=self._correlator.outstanding,
+        )
+
+    def _publish_now(self, messages: Sequence[Message]) -> None:
+        for accepted in self._source.publish(messages):
             self._correlator.add_published(accepted)
             self._on_published(accepted)
             if self._clock.now() >= self._next_poll_s:
                 self._poll()
             self._report()
 
-    def _wait(self) -> None:
+    def _wait(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Until every message is settled, or the deadline has passed, or ``until`` says so."""
         deadline = self._deadline(self._clock.now())
         heard = self._correlator.evidence
-        while self._correlator.outstanding:
+        while self._correlator.outstanding and not until():
             self._poll()
             self._report()
             now = self._clock.now()
@@ -132,6 +173,8 @@ class CellRun:
         self._correlator.add_events(self._source.poll_events())
         for fact in self._correlator.take_heard():
             self._on_heard(fact)
+            if self._allowance is not None and isinstance(fact.value, Report):
+                self._allowance.heard(fact.value)
         for invocation in self._correlator.take_settled():
             self._on_settled(invocation)
         now = self._clock.now()

@@ -12,6 +12,7 @@ from pytest_lambda_ml.aws.publish import check_sizes
 from pytest_lambda_ml.aws.translation import unreachable
 from pytest_lambda_ml.campaign.assemble import assemble_result, stored_cell
 from pytest_lambda_ml.campaign.backend import Backend
+from pytest_lambda_ml.campaign.budget import Allowance, MessageCost
 from pytest_lambda_ml.campaign.clock import Clock, SystemClock
 from pytest_lambda_ml.campaign.correlate import Correlator
 from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S, Deadline
@@ -28,6 +29,7 @@ from pytest_lambda_ml.store.run_folder import remove_run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
 
@@ -67,8 +69,9 @@ class CampaignSession:
     (``None``: 60 s on AWS, 2 s locally). ``options`` and ``about`` are recorded as given, and what
     ``time_cpu_loop`` returns at the session's start and at its end. A session in several
     regions has the other ones' backends in ``elsewhere``: a cell runs where its configuration says,
-    and each region has a ledger of its own. Raises `PriceError` when no prices are known for a
-    backend's region.
+    and each region has a ledger of its own. With ``budget_usd`` no message is published that could
+    make all cells together cost more, see `campaign.budget`. Raises `PriceError` when no prices are
+    known for a backend's region.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class CampaignSession:
         elsewhere: Sequence[Backend] = (),
         about: Mapping[str, object] | None = None,
         time_cpu_loop: Callable[[], Sequence[float]] | None = None,
+        budget_usd: Decimal | None = None,
     ) -> None:
         self.backend = backend
         self.run_dir = run_dir
@@ -118,6 +122,7 @@ class CampaignSession:
         )
         self._results: list[CellResult] = []
         self._partial_reason: str | None = None
+        self._left_usd = budget_usd
         self._next_sample = 0
         self._closed = False
         self._used = False
@@ -185,7 +190,8 @@ class CampaignSession:
         self._next_sample += invocations
         self._datasets[dataset.kind] = describe_dataset(dataset)
         correlator = Correlator(self.run_id)
-        run = self._cell_run(function, dataset, messages, correlator)
+        allowance = self._allowance(configuration, messages)
+        run = self._cell_run(function, dataset, messages, correlator, allowance)
         try:
             run.execute()
         except KeyboardInterrupt:
@@ -196,7 +202,14 @@ class CampaignSession:
             self._notice(error)
             self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
             raise
-        return self._keep(function, dataset, messages, correlator, expected, partial=False)
+        finally:
+            if allowance is not None and self._left_usd is not None:
+                self._left_usd -= allowance.spent_usd(
+                    published=correlator.published, in_flight=correlator.outstanding
+                )
+        if run.stopped:
+            self.mark_partial(f"the budget was spent in {configuration.cell_id}")
+        return self._keep(function, dataset, messages, correlator, expected, partial=run.stopped)
 
     def remove(self, function: DeployedFunction) -> None:
         """Delete a function and what belongs to it; a second call does nothing.
@@ -274,6 +287,19 @@ class CampaignSession:
         if self.backend.clients.endpoint_url and unreachable(error):
             self._endpoint_is_gone = True
 
+    def _allowance(
+        self, configuration: Configuration, messages: Sequence[Message]
+    ) -> Allowance | None:
+        """What the cell may spend of the budget that is left; ``None`` without a budget."""
+        if self._left_usd is None:
+            return None
+        prices = self._prices.prices(
+            self._site(configuration).backend.region, configuration.architecture
+        )
+        largest = max(message.size_bytes for message in messages)
+        cost = MessageCost.of(configuration, prices, largest)
+        return Allowance(self._left_usd, cost, configuration.timeout_s)
+
     def _site(self, configuration: Configuration) -> Site:
         """Where a cell runs. Raises `DeploymentError` for a region that the session has not."""
         region = configuration.region or self.backend.region
@@ -290,6 +316,7 @@ class CampaignSession:
         dataset: Dataset,
         messages: Sequence[Message],
         correlator: Correlator,
+        allowance: Allowance | None,
     ) -> CellRun:
         configuration, journal = function.configuration, self._journal
         site, cell_id = self._site(configuration), configuration.cell_id
@@ -325,6 +352,7 @@ class CampaignSession:
             on_settled=lambda invocation: journal.write(
                 "invocation", cell_id=cell_id, invocation=invocation
             ),
+            allowance=allowance,
         )
 
     def _keep(
