@@ -173,8 +173,8 @@ def _cold(of: _Subject) -> Iterator[Figure]:
         yield Figure(
             name=f"cold-start-{of.slug}",
             title=f"Cold start of {of.name}",
-            caption="Medians: the platform's init duration, the handler's initialisation, and the "
-            f"first processing{of.held}{_cut(of.taken)}.",
+            caption="Medians: the init duration (runtime and imports), the handler's "
+            f"initialisation, and the first processing{of.held}{_cut(of.taken)}.",
             chart=charts.cold_chart(frame),
         )
 

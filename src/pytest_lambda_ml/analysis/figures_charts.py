@@ -37,6 +37,10 @@ DECADES = 2
 LABELLED = 25
 """Requests of a panel that have room for a number each."""
 
+PART_COLOURS = dict(
+    zip(COLD_PARTS.values(), ("#7d68c9", "#8b9099", "#7d68c9", "#c8701a", "#2f7fc1"), strict=True)
+)
+
 MEMORY = "memory (MB)"
 
 
@@ -239,7 +243,7 @@ def _parts_colour(frame: pd.DataFrame) -> alt.Color:
         "part:N",
         title=None,
         sort=named,
-        scale=alt.Scale(domain=list(COLD_PARTS.values()), range=["#7d68c9", "#c8701a", "#2f7fc1"]),
+        scale=alt.Scale(domain=named, range=[PART_COLOURS[part] for part in named]),
         legend=alt.Legend(orient="top"),
     )
 

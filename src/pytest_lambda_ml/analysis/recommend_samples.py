@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_lambda_ml.campaign.cold_start import cold_start_ms, made_ready_ms
 from pytest_lambda_ml.model import Outcome, StartType
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.analysis.load import Run, RunCell
     from pytest_lambda_ml.campaign.result import CellResult
-    from pytest_lambda_ml.model import Configuration, Invocation, InvocationRecord, Outcomes
+    from pytest_lambda_ml.model import Configuration, Invocation, Outcomes
 
 __all__ = ["COLUMNS", "CellSamples", "samples_of_result", "samples_of_results", "samples_of_run"]
 
@@ -89,24 +90,22 @@ def samples_of_result(result: CellResult) -> CellSamples:
 
 
 def _cold(item: Invocation) -> tuple[float, float, float] | None:
-    """Billed, cold start and answer time of a cold start that has all three."""
-    report, record = item.report, item.record
-    if item.start is not StartType.COLD or report is None:
-        return None
-    init = report.init_duration_ms
-    if init is None:
-        init = report.restore_duration_ms
-    if init is None or report.billed_duration_ms is None or report.duration_ms is None:
-        return None
-    inside = _initialization_inside_ms(record, report.duration_ms) if record else 0.0
-    return report.billed_duration_ms, init + inside, init + report.duration_ms
+    """Billed, cold start and answer time of a cold start that has all three.
 
-
-def _initialization_inside_ms(record: InvocationRecord, duration_ms: float) -> float:
-    """The wrapper's initialisation, unless it lay in the init phase, which has it already."""
-    started, ended = record.initialization_started_at_ms, record.processing_ended_at_ms
-    before = started is not None and ended is not None and ended - started > duration_ms + _ONE_MS
-    return 0.0 if before else record.initialization_ms or 0.0
+    A log without the wrapper's records tells no initialisation: the cold start is then the init
+    duration alone.
+    """
+    report, ready_ms = item.report, made_ready_ms(item)
+    if item.start is not StartType.COLD or report is None or ready_ms is None:
+        return None
+    if report.billed_duration_ms is None or report.duration_ms is None:
+        return None
+    start_ms = cold_start_ms(item)
+    return (
+        report.billed_duration_ms,
+        ready_ms if start_ms is None else start_ms,
+        ready_ms + report.duration_ms,
+    )
 
 
 def _column(rows: Sequence[tuple[object, ...]], index: int) -> NDArray[np.float64]:
@@ -124,7 +123,7 @@ def _samples_of_cell(cell: RunCell) -> CellSamples:
     cold = succeeded[succeeded["start"] == StartType.COLD.value]
     init = cold["init_duration_ms"].fillna(cold["restore_duration_ms"])
     since_ms = cold["processing_ended_at_ms"] - cold["initialization_started_at_ms"]
-    before = since_ms > cold["duration_ms"] + _ONE_MS  # see `_initialization_inside_ms`
+    before = since_ms > cold["duration_ms"] + _ONE_MS  # see `loaded_inside`
     inside = cold["initialization_ms"].fillna(0.0).where(~before, 0.0)
     known = init.notna() & cold["billed_duration_ms"].notna() & cold["duration_ms"].notna()
     return CellSamples(

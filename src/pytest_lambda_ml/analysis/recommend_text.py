@@ -147,7 +147,8 @@ def one_line(told: Recommendation) -> str:
     line = (
         f"{choice_name(told)}: best with {probability(choice.p_best)}, "
         f"{money(choice.usd_per_month)} a month at "
-        f"{number(told.question.traffic.requests_per_day, 0)} requests a day"
+        f"{number(told.question.traffic.requests_per_day, 0)} requests a day, cold "
+        "starts included"
     )
     asked = [each for each in told.more if each.invocations]
     if told.decided:

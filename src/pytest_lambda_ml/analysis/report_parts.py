@@ -46,6 +46,24 @@ __all__ = [
 
 LONGEST_REASON = 300
 THOUSAND = 1000
+HEADINGS = (
+    "cell",
+    "vCPU",
+    "succeeded",
+    "cold",
+    "init p50 ms",
+    "initialisation p50 ms",
+    "warm",
+    "p50 ms",
+    "p95 ms",
+    "mean billed ms",
+    "max memory MB",
+    "$ per million",
+    "$ per 1k items",
+    "P(best)",
+    "agreement",
+)
+"""Of the cells' table; the last stands there where outputs were compared with the reference's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,27 +155,14 @@ def cell_sheet(algorithm: str, cells: Sequence[RunCell], told: Recommendation | 
                 money(figures.cost_usd_per_million),
                 money(figures.cost_usd_per_1k_items),
                 probability(chance.p_best) if chance else ABSENT,
+                ABSENT if figures.agreement is None else f"{figures.agreement:.1%}",
             )
         )
+    compared = any(cell.figures.agreement is not None for cell in cells)
     return Sheet(
         caption=f"All cells of {algorithm}",
-        headings=(
-            "cell",
-            "vCPU",
-            "succeeded",
-            "cold",
-            "init p50 ms",
-            "initialisation p50 ms",
-            "warm",
-            "p50 ms",
-            "p95 ms",
-            "mean billed ms",
-            "max memory MB",
-            "$ per million",
-            "$ per 1k items",
-            "P(best)",
-        ),
-        rows=tuple(rows),
+        headings=HEADINGS if compared else HEADINGS[:-1],
+        rows=tuple(row if compared else row[:-1] for row in rows),
         marked=next((i for i, c in enumerate(cells) if c.configuration == chosen), None),
     )
 

@@ -153,7 +153,7 @@ def _algorithm(
     console.print(table)
     lines = [*_best_lines(best), *_troubles(rows)]
     if advice:
-        lines.insert(1 if best else 0, f"> {advice}")
+        lines.insert(1 if best else 0, f"recommended: {advice}")
     if left_out:
         lines.append(f"a wider terminal also shows {', '.join(left_out)}")
     return output.getvalue() + "".join(f"{_wrap(line, width, '  ')}\n" for line in lines)
@@ -238,7 +238,7 @@ def _troubles(rows: list[CellResult]) -> list[str]:
                 "the concurrency"
             )
         if row.partial:
-            lines.append(f"{_short(row)} is partial: it was interrupted")
+            lines.append(f"{_short(row)} is partial: it was cut short")
     return lines
 
 
