@@ -6,6 +6,7 @@ import pytest
 @pytest.mark.lambda_matrix(
     experiment=("fig-5.6", "fig-5.7", "fig-5.8"),
     algorithm=["logistic-regression", "svm", "random-forest"],
+    engine=["reference", "fast"],
 )
 def test_supervised(lambda_benchmark, algorithm, engine, memory_mb, concurrency, batch_size):
     result = lambda_benchmark(

@@ -6,6 +6,7 @@ import pytest
 @pytest.mark.lambda_matrix(
     experiment=("fig-5.3", "fig-5.4", "fig-5.5"),
     algorithm=["k-means", "gaussian-mixture", "pca"],
+    engine=["reference", "fast"],
 )
 def test_unsupervised(lambda_benchmark, algorithm, engine, memory_mb, concurrency, batch_size):
     result = lambda_benchmark(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pytest_lambda_ml.artifact.folder import HandlerFolder, find_handler
+from pytest_lambda_ml.artifact.folder import REFERENCE, HandlerFolder, find_handler
 from pytest_lambda_ml.artifact.image import Image, Layer
+from pytest_lambda_ml.artifact.outputs import outputs_here
 from pytest_lambda_ml.artifact.package import ExternalArtifact, Package, build_package
 from pytest_lambda_ml.artifact.requirements import check_requirements
 from pytest_lambda_ml.artifact.target import Target, host_target
 from pytest_lambda_ml.artifact.training import TrainingData, train
 
 __all__ = [
+    "REFERENCE",
     "ExternalArtifact",
     "HandlerFolder",
     "Image",
@@ -21,5 +23,6 @@ __all__ = [
     "check_requirements",
     "find_handler",
     "host_target",
+    "outputs_here",
     "train",
 ]

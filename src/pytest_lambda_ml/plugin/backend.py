@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from pytest_lambda_ml.artifact import (
+    REFERENCE,
     Target,
     build_package,
     check_requirements,
     find_handler,
     host_target,
+    outputs_here,
     train,
 )
 from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND
@@ -24,7 +26,8 @@ from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 from pytest_lambda_ml.campaign.backend import Fargate
 from pytest_lambda_ml.campaign.cpu_loop import time_cpu_loop
 from pytest_lambda_ml.campaign.estimate import PlannedCell
-from pytest_lambda_ml.campaign.plan import plan_messages
+from pytest_lambda_ml.campaign.plan import batch, plan_messages
+from pytest_lambda_ml.campaign.quality import ExpectedOutputs
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
 from pytest_lambda_ml.errors import SettingError
@@ -75,6 +78,7 @@ def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[
                 about={"environment": describe_environment(), "git": describe_git(Path.cwd())},
                 time_cpu_loop=time_cpu_loop,
                 elsewhere=elsewhere,
+                budget_usd=settings.budget_usd,
             )
         )
         yield LambdaBackend(settings, campaign, progress)
@@ -148,6 +152,11 @@ def _fargate(settings: Settings) -> Fargate | None:
     """Raises SettingError when what the task needs has not been named."""
     if settings.publisher == "local":
         return None
+    if settings.budget_usd is not None:
+        raise SettingError(
+            f"{settings.place('budget_usd')}: a Fargate task publishes all messages at once, which "
+            "no budget can stop; use --lambda-publisher local"
+        )
     if settings.bucket is None or settings.repository is None:
         raise SettingError(
             f"{settings.place('publisher')}: fargate also needs --lambda-bucket and "
@@ -257,6 +266,30 @@ class Preparation:
             return build_package(folder, artifacts, self.settings.cache_dir, target=self.target)
         finally:
             self.progress.clear()
+
+    def expected_outputs(
+        self, folder: HandlerFolder, dataset: Dataset, *, batch_size: int, invocations: int
+    ) -> tuple[ExpectedOutputs, ...]:
+        """What this engine and the reference give here for each batch.
+
+        Empty where handler.toml promises nothing of the engine's outputs.
+        """
+        if folder.agreement_floor is None and folder.difference_ceiling is None:
+            return ()
+        cache_dir = self.settings.cache_dir
+        reference = find_handler(folder.root, engine=REFERENCE, search=[])
+        batches = [tuple(batch(dataset.items, i, batch_size)) for i in range(invocations)]
+        distinct = list(dict.fromkeys(batches))
+        try:
+            self.progress.say(f"{folder.name} ({folder.engine})", "comparing with the reference")
+            engine, expected = (
+                outputs_here(each, train(each, dataset, cache_dir), distinct, cache_dir)
+                for each in (folder, reference)
+            )
+        finally:
+            self.progress.clear()
+        pairs = dict(zip(distinct, map(ExpectedOutputs, engine, expected), strict=True))
+        return tuple(pairs[each] for each in batches)
 
 
 class LambdaBackend(Preparation):

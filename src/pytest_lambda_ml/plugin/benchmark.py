@@ -13,10 +13,11 @@ from pytest_lambda_ml.errors import LambdaMLError, SettingError, UnsupportedErro
 from pytest_lambda_ml.model import Configuration
 from pytest_lambda_ml.plugin import grid
 from pytest_lambda_ml.plugin.backend import DryRunBackend
+from pytest_lambda_ml.plugin.budget import check_stopped, skip_when_spent
 from pytest_lambda_ml.plugin.collection import matrix_of
 from pytest_lambda_ml.plugin.presets import DEFAULT_GRID
 from pytest_lambda_ml.plugin.recorder import clock_of, replay
-from pytest_lambda_ml.plugin.verdict import check_outcomes, parse_allow
+from pytest_lambda_ml.plugin.verdict import check_outcomes, check_quality, parse_allow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -156,8 +157,12 @@ class LambdaBenchmark:
             kind = dataset or folder.dataset
             if isinstance(self._backend, DryRunBackend):
                 self._backend.plan(configuration, messages, kind)
+            settings, campaign = self._backend.settings, self._backend.campaign
+            skip_when_spent(spent=campaign.budget_spent, budget_usd=settings.budget_usd)
             result = self._measure(deployer, folder, configuration, kind, messages)
+            check_stopped(result, messages, settings, str(campaign.run_dir))
             check_outcomes(result, allowed, str(self._backend.campaign.run_dir))
+            check_quality(result, folder)
             self._record(result)
         return result
 
@@ -184,10 +189,14 @@ class LambdaBenchmark:
     ) -> CellResult:
         """Deploy, measure, remove. On Ctrl-C nothing is removed here: the session's end does."""
         progress, campaign = self._backend.progress, self._backend.campaign
+        data = self._backend.dataset(kind)
+        expected = self._backend.expected_outputs(
+            folder, data, batch_size=configuration.batch_size, invocations=messages
+        )
         try:
             progress.say(configuration.cell_id, "deploying")
             function = deployer.deploy_folder(folder, configuration, kind, messages)
-            result = campaign.measure(function, self._backend.dataset(kind), invocations=messages)
+            result = campaign.measure(function, data, invocations=messages, expected=expected)
         except Exception:
             progress.clear()
             deployer.remove_all()

@@ -10,10 +10,11 @@ from pytest_lambda_ml.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_lambda_ml.artifact import HandlerFolder
     from pytest_lambda_ml.campaign.result import CellResult
     from pytest_lambda_ml.model import Invocation
 
-__all__ = ["check_outcomes", "parse_allow", "reason_of"]
+__all__ = ["check_outcomes", "check_quality", "parse_allow", "reason_of"]
 
 SHOWN = 5
 """How many invocations of each outcome a failure names."""
@@ -58,6 +59,29 @@ def check_outcomes(result: CellResult, allow: frozenset[Outcome], stored_in: str
             else ""
         )
     )
+
+
+def check_quality(result: CellResult, folder: HandlerFolder) -> None:
+    """Raise CellFailedError when outputs are further from the reference's than the engine says."""
+    figures = result.figures
+    if figures.unverified is None:
+        return
+    wrong = []
+    floor, ceiling = folder.agreement_floor, folder.difference_ceiling
+    if floor is not None and figures.agreement is not None and figures.agreement < floor:
+        wrong.append(f"{figures.agreement:.4%} of its outputs are the reference's, not {floor:.4%}")
+    largest = figures.max_difference
+    if ceiling is not None and largest is not None and not largest <= ceiling:
+        wrong.append(f"its outputs are up to {largest:.3g} off the reference's, not {ceiling:.3g}")
+    if figures.unverified and (wrong or figures.agreement is None):
+        wrong.append(
+            f"{figures.unverified} invocations gave other outputs than the handler gives here"
+        )
+    if wrong:
+        raise CellFailedError(
+            f"{result.configuration.cell_id}: {'; '.join(wrong)} (what the engine promises stands "
+            f"in {folder.path / 'handler.toml'})"
+        )
 
 
 def _sentence(result: CellResult, outcome: Outcome) -> str:
