@@ -69,7 +69,8 @@ def check_quality(result: CellResult, folder: HandlerFolder) -> None:
     wrong = []
     floor, ceiling = folder.agreement_floor, folder.difference_ceiling
     if floor is not None and figures.agreement is not None and figures.agreement < floor:
-        wrong.append(f"{figures.agreement:.4%} of its outputs are the reference's, not {floor:.4%}")
+        percent = f"{100 * figures.agreement:.6g} %"
+        wrong.append(f"{percent} of its outputs are the reference's, not {100 * floor:.6g} %")
     largest = figures.max_difference
     if ceiling is not None and largest is not None and not largest <= ceiling:
         wrong.append(f"its outputs are up to {largest:.3g} off the reference's, not {ceiling:.3g}")
