@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
@@ -52,10 +52,10 @@ def fail_once(
     )
 
 
-def record_calls(clients: AwsClients) -> list[tuple[str, str]]:
+def record_calls(clients: AwsClients, services: Sequence[str] = SERVICES) -> list[tuple[str, str]]:
     """A list that every call from now on is added to: (service, operation), attempts apart."""
     calls: list[tuple[str, str]] = []
-    for service in SERVICES:
+    for service in services:
         clients.client(service).meta.events.register(
             "before-send",
             lambda event_name, service=service, **_: calls.append(
