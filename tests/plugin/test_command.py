@@ -14,20 +14,34 @@ from pytest_lambda_ml.cli import cli
 
 
 def test_runs_lists_what_is_stored_and_how_it_ended(tmp_path) -> None:
+    cell = {"outcomes": {"published": 700}, "cost_usd_total": "0.0125"}
+    told = {
+        "schema_version": 1,
+        "created_at": 1767268800,
+        "region": "eu-west-1",
+        "cells": [cell] * 2,
+    }
     stored = {
-        "20260101T120000Z-aaaaaaaa": {"cells": [{}, {}], "partial": False},
-        "20260102T120000Z-bbbbbbbb": {"cells": [{}], "partial": True},
+        "20260101T120000Z-aaaaaaaa": {
+            "backend": "aws",
+            "git": {"commit": "abcdef0123", "dirty": 1},
+        },
+        "20260102T120000Z-bbbbbbbb": {"backend": "local", "partial": True},
+        "20260103T120000Z-cccccccc": None,
     }
     for name, run in stored.items():
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps(run))
-    (tmp_path / "runs" / "20260103T120000Z-cccccccc").mkdir()
+        (folder / "journal.jsonl").touch()
+        if run is not None:
+            (folder / "run.json").write_text(json.dumps({**told, **run}))
     got = CliRunner().invoke(cli, ["runs", "--dir", str(tmp_path)])
-    assert got.output.splitlines() == [
-        "20260101T120000Z-aaaaaaaa  2 cells",
-        "20260102T120000Z-bbbbbbbb  1 cell, partial",
-        "20260103T120000Z-cccccccc  unfinished (journal only)",
+    heading, *lines = (line.split() for line in got.output.splitlines())
+    assert heading[0] == "run"
+    assert lines == [
+        "aaaaaaaa 2026-01-01 12:00:00 eu-west-1 2 1,400 $0.0250 abcdef01+ whole".split(),
+        "bbbbbbbb 2026-01-01 12:00:00 local 2 1,400 $0.0250 partial (interrupted)".split(),
+        "cccccccc 20260103T120000Z unfinished (journal only)".split(),
     ]
 
 

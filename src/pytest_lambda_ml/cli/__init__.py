@@ -7,7 +7,9 @@ import sys
 import click
 
 from pytest_lambda_ml.cli.compare import compare
+from pytest_lambda_ml.cli.export import export
 from pytest_lambda_ml.cli.figures import figures
+from pytest_lambda_ml.cli.import_ import import_
 from pytest_lambda_ml.cli.local import local
 from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
@@ -26,6 +28,8 @@ def cli() -> None:
 
 cli.add_command(local)
 cli.add_command(compare)
+cli.add_command(export)
+cli.add_command(import_)
 cli.add_command(purge)
 cli.add_command(runs)
 cli.add_command(recommend)

@@ -2,42 +2,77 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_lambda_ml.cli.folder import run_root_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
 __all__ = ["runs"]
+
+HEADINGS = ("run", "time (UTC)", "where", "cells", "invocations", "cost", "commit", "state")
 
 
 @click.command()
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".lambda-ml"),
-    show_default=True,
-    help="The folder given to pytest as --lambda-dir.",
-)
+@run_root_option
 def runs(folder: Path) -> None:
     """List the stored runs, oldest first."""
-    found = sorted(path for path in (folder / "runs").glob("*") if path.is_dir())
+    from pytest_lambda_ml.store.find_run import run_folders
+
+    found = run_folders(folder)
     if not found:
         raise click.ClickException(f"no runs in {folder}; `pytest benchmarks/` stores one")
-    for path in found:
-        click.echo(f"{path.name}  {_state(path)}")
+    rows = [HEADINGS, *(_row(path) for path in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    for row in rows:
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
 
 
-def _state(path: Path) -> str:
-    """How the run ended; a run without run.json was killed, its journal is what is left of it."""
+def _row(path: Path) -> tuple[str, ...]:
+    """One run; a run without run.json was killed, its journal is what is left of it."""
+    from pytest_lambda_ml.errors import RunStoreError
+    from pytest_lambda_ml.store.find_run import run_id_of
+    from pytest_lambda_ml.store.run_file import RUN_FILE, read_run_file
+
+    time, unknown = path.name.rpartition("-")[0], ("", "", "", "", "")
+    if not (path / RUN_FILE).is_file():
+        return run_id_of(path), time, *unknown, "unfinished (journal only)"
     try:
-        run: Any = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return "unfinished (journal only)"
-    except (OSError, ValueError) as error:
-        return f"unreadable ({error})"
-    if not isinstance(run, dict):
-        return "unreadable (run.json is no object)"
-    cells = len(run.get("cells", ()))
-    return f"{cells} cell{'' if cells == 1 else 's'}{', partial' if run.get('partial') else ''}"
+        run = read_run_file(path)
+        cells = run["cells"]
+        return (
+            run_id_of(path),
+            f"{datetime.fromtimestamp(run['created_at'], UTC):%Y-%m-%d %H:%M:%S}",
+            run["region"] if run["backend"] == "aws" else "local",
+            str(len(cells)),
+            f"{sum(cell['outcomes']['published'] for cell in cells):,}",
+            _cost(cells),
+            _commit(run.get("git") or {}),
+            _state(run),
+        )
+    except (RunStoreError, KeyError, TypeError, ValueError) as error:
+        return run_id_of(path), time, *unknown, f"unreadable ({error})"
+
+
+def _cost(cells: list[Mapping[str, Any]]) -> str:
+    try:
+        return f"${sum(Decimal(cell['cost_usd_total']) for cell in cells):.4f}"
+    except (InvalidOperation, TypeError):
+        return ""
+
+
+def _commit(git: Mapping[str, Any]) -> str:
+    return str(git.get("commit") or "")[:8] + ("+" if git.get("dirty") else "")
+
+
+def _state(run: Mapping[str, Any]) -> str:
+    if run.get("partial"):
+        return f"partial ({run.get('partial_reason') or 'interrupted'})"
+    return "imported" if run.get("imported_from") else "whole"

@@ -1,0 +1,138 @@
+"""The figures of a cell from its rows, by columns: for runs of a million invocations.
+
+They are those that `campaign.figures` makes of the same invocations one by one.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_lambda_ml.campaign.result import CellFigures
+from pytest_lambda_ml.measure.pricing import Cost
+from pytest_lambda_ml.model import Outcome, StartType
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pytest_lambda_ml.measure.pricing import Prices
+    from pytest_lambda_ml.model import Configuration
+
+__all__ = ["frame_figures", "priced"]
+
+MB_PER_GB, MS_PER_S, THOUSAND, MILLION = 1024, 1000, 1000, 1_000_000
+ONE_MS = 1.0
+
+
+def priced(frame: pd.DataFrame, prices: Prices) -> pd.DataFrame:
+    """The rows with their GB-seconds and what each put on the bill, of the included /tmp."""
+    used = frame["billed_duration_ms"] * frame["memory_mb"] / MB_PER_GB / MS_PER_S
+    compute = used * float(prices.gb_second_usd)
+    request = float(prices.request_usd or 0)
+    return frame.assign(
+        gb_seconds=used,
+        gb_seconds_usd=compute,
+        requests_usd=request,
+        ephemeral_usd=np.where(used.isna(), np.nan, 0.0),
+        cost_usd=compute + request,
+    )
+
+
+def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Prices) -> CellFigures:
+    """See `campaign.figures.cell_figures`; ``frame`` has a row per REPORT and is `priced`.
+
+    The total leaves out publishing and log ingestion, which rows do not say.
+    """
+    counts = frame[frame["counts"].astype(bool)]
+    start, outcome = counts["start"], counts["outcome"]
+    warm = counts[(start == StartType.WARM.value) & (outcome == Outcome.SUCCEEDED.value)]
+    cold = counts[start == StartType.COLD.value]
+    billed = warm["billed_duration_ms"].dropna()
+    items = len(billed) * configuration.batch_size
+    cost = float((warm["gb_seconds_usd"] + warm["requests_usd"]).sum())
+    environments = counts["environment_id"].fillna(counts["log_stream"])
+    return CellFigures(
+        warm_count=len(warm),
+        cold_starts=len(cold),
+        environments=int(environments.nunique()),
+        duration_ms_p50=_quantile(warm["duration_ms"], 0.5),
+        duration_ms_p95=_quantile(warm["duration_ms"], 0.95),
+        duration_ms_mean=_mean(warm["duration_ms"]),
+        billed_ms_mean=_mean(billed),
+        billed_ms_total=_sum(frame["billed_duration_ms"]),
+        init_ms_p50=_quantile(cold["init_duration_ms"].fillna(cold["restore_duration_ms"]), 0.5),
+        initialization_ms_p50=_quantile(cold["initialization_ms"], 0.5),
+        processing_ms_p50=_quantile(warm["processing_ms"], 0.5),
+        max_memory_mb=_largest(frame["max_memory_mb"]),
+        gb_seconds_per_1k_items=_per(float(warm["gb_seconds"].sum()), items, THOUSAND),
+        cost_usd_per_million=_per(cost, len(billed), MILLION),
+        cost_usd_per_1k_items=_per(cost, items, THOUSAND),
+        cost_total=Cost(
+            gb_seconds_usd=_decimal(frame["gb_seconds_usd"].sum()),
+            requests_usd=_decimal(len(frame)) * (prices.request_usd or 0),
+            notes=("the total leaves out publishing and log ingestion: not known of an import",),
+        ),
+        makespan_s=_makespan_s(counts),
+        effective_concurrency=_overlap(*_busy_ms(counts)),
+    )
+
+
+def _present(values: pd.Series) -> NDArray[np.float64]:
+    return values.dropna().to_numpy(dtype=np.float64)
+
+
+def _quantile(values: pd.Series, q: float) -> float | None:
+    present = _present(values)
+    return float(np.quantile(present, q)) if present.size else None
+
+
+def _mean(values: pd.Series) -> float | None:
+    present = _present(values)
+    return float(present.mean()) if present.size else None
+
+
+def _sum(values: pd.Series) -> float | None:
+    present = _present(values)
+    return float(present.sum()) if present.size else None
+
+
+def _largest(values: pd.Series) -> int | None:
+    present = _present(values)
+    return int(present.max()) if present.size else None
+
+
+def _per(amount: float, count: int, unit: int) -> float | None:
+    return amount / count * unit if count else None
+
+
+def _decimal(value: Any) -> Decimal:
+    return Decimal(str(float(value)))
+
+
+def _makespan_s(counts: pd.DataFrame) -> float | None:
+    """From the first start to the last end that the wrapper saw; None where it was not used."""
+    begins, ends = _busy_ms(counts)
+    return float(ends.max() - begins.min()) / MS_PER_S if begins.size else None
+
+
+def _busy_ms(counts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """When each invocation was at work: from its initialisation on where that lay inside it."""
+    start, end = counts["processing_started_at_ms"], counts["processing_ended_at_ms"]
+    initialized = counts["initialization_started_at_ms"]
+    inside = end - initialized <= counts["duration_ms"].fillna(0.0) + ONE_MS
+    begin = start.where(~inside, np.minimum(start, initialized))
+    whole = (begin.notna() & end.notna()).to_numpy()
+    return begin.to_numpy(dtype=np.float64)[whole], end.to_numpy(dtype=np.float64)[whole]
+
+
+def _overlap(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> int | None:
+    """The largest number of intervals that hold one instant; see `measure.statistics`."""
+    if not begins.size:
+        return None
+    ends = np.sort(np.maximum(ends, np.nextafter(begins, np.inf)))
+    begins = np.sort(begins)
+    ended = np.searchsorted(ends, begins, "right")
+    return int((np.arange(1, begins.size + 1) - ended).max())

@@ -1,0 +1,122 @@
+"""The CSV files of the thesis' tool, both ways: its columns are `THESIS_COLUMNS`.
+
+Times of day are epoch seconds or milliseconds there, told apart by their size, and the two
+durations beside them, initializationTime and processingTime, are in the same unit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_lambda_ml.analysis.import_join import mark_attempts
+from pytest_lambda_ml.errors import RunStoreError
+from pytest_lambda_ml.model import Outcome, StartType
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+__all__ = ["ABSENT", "THESIS_COLUMNS", "is_thesis_csv", "read_thesis_csv", "thesis_frame"]
+
+ABSENT = "NA"
+
+THESIS_COLUMNS = {
+    "messageId": "sns_message_id",
+    "lambdaName": "function_name",
+    "functionName": "algorithm",
+    "functionInstanceId": "environment_id",
+    "batchSize": "batch_size",
+    "isColdStart": "cold",
+    "initializationStart": "initialization_started_at_ms",
+    "initializationEnd": "initialization_ended_at_ms",
+    "processingStart": "processing_started_at_ms",
+    "processingEnd": "processing_ended_at_ms",
+    "initializationTime": "initialization_ms",
+    "processingTime": "processing_ms",
+    "lambdaDuration": "duration_ms",
+    "lambdaBilledDuration": "billed_duration_ms",
+    "lambdaMemorySize": "memory_mb",
+    "lambdaMaxMemoryUsed": "max_memory_mb",
+    "cpuCount": "cpu_count",
+}
+"""The tool's columns in its order, and what each is called here."""
+
+_SECONDS_BELOW = 1e11
+"""An epoch time below this is in seconds: as milliseconds it would lie before 1974."""
+
+_TIMES = ("initializationStart", "initializationEnd", "processingStart", "processingEnd")
+_SPANS = ("initializationTime", "processingTime")
+_NUMBERS = (
+    *_TIMES,
+    *_SPANS,
+    "batchSize",
+    "lambdaDuration",
+    "lambdaBilledDuration",
+    "lambdaMemorySize",
+    "lambdaMaxMemoryUsed",
+    "cpuCount",
+)
+_NEEDED = ("lambdaBilledDuration", "lambdaMemorySize")
+_ABSENT_WORDS = ["", ABSENT, "N/A", "NaN", "nan", "null", "None"]
+
+
+def is_thesis_csv(path: Path) -> bool:
+    """Whether the first line names the columns without which nothing can be said."""
+    with path.open("rb") as file:
+        names = file.readline(4096).decode("utf-8", "replace").replace('"', "").strip().split(",")
+    return all(name in names for name in _NEEDED)
+
+
+def read_thesis_csv(path: Path) -> pd.DataFrame:
+    """A row per line, with the columns of `store.invocations` and ``algorithm``.
+
+    A line without a billed duration has no REPORT: its outcome is missing. Raises `RunStoreError`
+    naming the file and what is wrong.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    texts = {name: pa.string() for name in THESIS_COLUMNS if name not in _NUMBERS}
+    kinds = {**texts, **{name: pa.float64() for name in _NUMBERS}}
+    convert = pc.ConvertOptions(
+        column_types=kinds, null_values=_ABSENT_WORDS, strings_can_be_null=True
+    )
+    try:
+        read = pc.read_csv(path, convert_options=convert).to_pandas()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunStoreError(f"{path} is no CSV file of the thesis' tool: {error}") from error
+    frame = read.reindex(columns=list(THESIS_COLUMNS))
+    in_seconds = bool(frame[list(_TIMES)].stack().lt(_SECONDS_BELOW).any())
+    if in_seconds:
+        frame[[*_TIMES, *_SPANS]] *= 1000.0
+    frame = frame.rename(columns=THESIS_COLUMNS)
+    cold = frame["cold"].astype("string").str.lower().isin(["true", "1", "yes"])
+    frame["cold"] = cold
+    frame["start"] = np.where(cold, StartType.COLD.value, StartType.WARM.value)
+    frame["outcome"] = np.where(
+        frame["billed_duration_ms"].isna(), Outcome.MISSING.value, Outcome.SUCCEEDED.value
+    )
+    numbered = frame.index.astype("string")
+    frame["sample_id"] = frame["sns_message_id"].fillna(numbered.to_series(index=frame.index))
+    frame["request_id"] = frame["sample_id"]
+    return mark_attempts(frame)
+
+
+def thesis_frame(frame: pd.DataFrame, *, algorithm: str, cell_id: str) -> pd.DataFrame:
+    """The rows of a cell in the tool's columns; milliseconds throughout.
+
+    ``lambdaName`` is the function's name, or the cell's where none is known.
+    """
+    known = frame.assign(
+        algorithm=algorithm,
+        function_name=frame["function_name"].astype("string").fillna(cell_id),
+        environment_id=frame["environment_id"].fillna(frame["log_stream"]),
+        cold=(frame["start"] == StartType.COLD.value)
+        | (frame["start"] == StartType.PRE_INITIALISED.value),
+    )
+    for name in ("batch_size", "cpu_count", "memory_mb", "max_memory_mb"):
+        known[name] = known[name].astype("Int64")
+    told = known[list(THESIS_COLUMNS.values())]
+    return told.set_axis(list(THESIS_COLUMNS), axis=1)

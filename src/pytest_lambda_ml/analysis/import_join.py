@@ -1,0 +1,141 @@
+"""REPORTs and the wrapper's records of a log, joined into rows with outcome and kind of start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_lambda_ml.campaign.evidence import Attempt, EndLine
+from pytest_lambda_ml.model import Outcome, Report, StartType
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pytest_lambda_ml.analysis.import_logs import LogTables
+
+__all__ = ["joined", "mark_attempts"]
+
+RECORD_NAMES = {"error_type": "handler_error_type", "error_message": "handler_error_message"}
+
+
+def joined(tables: LogTables) -> pd.DataFrame:
+    """A row per REPORT in the order of the file, with the columns of `store.invocations`.
+
+    The record of a REPORT is the last one of its request before it: a retry has the same request
+    id. Where the wrapper was not used, a REPORT with an Init Duration is a cold start and one
+    without is warm, and what shows no failure succeeded: the log has no more evidence.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    text = {pa.string(): pd.StringDtype("pyarrow")}
+    reports = tables.reports.to_pandas(types_mapper=text.get)
+    records = tables.records.rename_columns(
+        [RECORD_NAMES.get(name, name) for name in tables.records.column_names]
+    ).to_pandas(types_mapper=text.get)
+    match = _record_of_each(tables)
+    has_record = match >= 0
+    if len(records):
+        told = records.drop(columns=["place", "request_id"]).take(np.maximum(match, 0))
+        told = told.reset_index(drop=True)
+        if not has_record.all():
+            told = told.where(pd.Series(has_record))
+    else:
+        told = records.drop(columns=["place", "request_id"]).reindex(range(len(reports)))
+    frame = pd.concat([reports.drop(columns="place"), told], axis=1)
+    frame["sample_id"] = frame["sample_id"].fillna(frame["request_id"])
+    cold = told["cold"].to_numpy(dtype=object) if len(records) else None
+    frame["start"] = _starts(frame, cold, has_record)
+    frame["outcome"] = _outcomes(frame, tables.endings)
+    return mark_attempts(frame)
+
+
+def mark_attempts(frame: pd.DataFrame) -> pd.DataFrame:
+    """With ``counts``: of a message's attempts the first that succeeded, else the first, counts.
+
+    All attempts of a message have its outcome; the kind of start is of the one that counts.
+    """
+    keys = ["function_name", "sample_id"]
+    repeated = frame.duplicated(subset=keys, keep=False)
+    frame["counts"] = True
+    if not repeated.any():
+        return frame
+    some = frame.loc[repeated, [*keys, "outcome"]]
+    ranked = some.assign(lost=some["outcome"] != Outcome.SUCCEEDED.value).sort_values(
+        "lost", kind="stable"
+    )
+    others = ranked.index[ranked.duplicated(subset=keys)]
+    frame.loc[others, "counts"] = False
+    frame.loc[others, "start"] = None
+    outcomes = ranked.groupby(keys, sort=False, dropna=False)["outcome"].transform("first")
+    frame.loc[ranked.index, "outcome"] = outcomes
+    return frame
+
+
+def _record_of_each(tables: LogTables) -> NDArray[np.int64]:
+    """For each REPORT the row of its record, -1 where there is none."""
+    count = tables.reports.num_rows
+    match = np.full(count, -1, dtype=np.int64)
+    if not tables.records.num_rows:
+        return match
+    import pandas as pd
+
+    ids = [table.column("request_id").to_pandas() for table in (tables.reports, tables.records)]
+    codes = pd.factorize(pd.concat(ids, ignore_index=True))[0]
+    places = np.concatenate(
+        [table.column("place").to_numpy() for table in (tables.reports, tables.records)]
+    )
+    order = np.lexsort((places, codes))
+    before, after = order[:-1], order[1:]
+    pairs = (after < count) & (before >= count) & (codes[before] == codes[after])
+    match[after[pairs]] = before[pairs] - count
+    return match
+
+
+def _starts(
+    frame: pd.DataFrame, cold: NDArray[np.object_] | None, has_record: NDArray[np.bool_]
+) -> NDArray[np.object_]:
+    """See `campaign.stream.Stream.start_type`; an import does not look for cut-off inits."""
+    timed = (frame["init_duration_ms"].notna() | frame["restore_duration_ms"].notna()).to_numpy()
+    starts = np.where(timed, StartType.COLD.value, StartType.WARM.value).astype(object)
+    if cold is not None:
+        first = has_record & (cold == True)  # noqa: E712  # elements are True, False or absent
+        starts[first & ~timed] = StartType.PRE_INITIALISED.value
+        starts[has_record & ~first & timed] = None
+    return starts
+
+
+def _outcomes(frame: pd.DataFrame, endings: dict[str, str]) -> NDArray[np.object_]:
+    """Succeeded, unless something says otherwise; that is read as it is in a campaign."""
+    outcomes = np.full(len(frame), Outcome.SUCCEEDED.value, dtype=object)
+    odd = (
+        frame["status"].notna()
+        | frame["error_type"].notna()
+        | frame["handler_error_type"].notna()
+        | frame["request_id"].isin(list(endings))
+    )
+    for index in np.flatnonzero(odd.to_numpy()):
+        outcomes[index] = _outcome(frame.iloc[index], endings).value
+    return outcomes
+
+
+def _outcome(row: Any, endings: dict[str, str]) -> Outcome:
+    def present(name: str) -> Any:
+        value = row[name]
+        return None if value is None or value != value else value  # NaN
+
+    request = row["request_id"]
+    report = Report(
+        request_id=request,
+        memory_mb=present("memory_mb"),
+        max_memory_mb=present("max_memory_mb"),
+        status=present("status"),
+        error_type=present("error_type"),
+    )
+    attempt = Attempt(request, "", report=report)
+    if how := endings.get(request):
+        attempt.end_line = EndLine(request, how)  # type: ignore[arg-type]  # read from such a line
+    raised = Outcome.FAILED if present("handler_error_type") else Outcome.SUCCEEDED
+    return attempt.outcome() or raised

@@ -1,0 +1,196 @@
+"""The wrapper's invocation records out of a block of log text, all lines at once.
+
+The wrapper writes all records with one order of keys, so lines with the same number of quotation
+marks have each key between the same two of them. One line of each such group is the pattern; the
+others are held against it, key by key, and read by columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_lambda_ml.analysis.import_words import fixed, slices, word, words_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pytest_lambda_ml.analysis.import_lines import Layout
+
+    Bytes = NDArray[np.uint8]
+    Places = NDArray[np.int64]
+
+__all__ = ["FIELDS", "RecordLines", "record_lines"]
+
+FIELDS = {
+    "sample_id": "string",
+    "sns_message_id": "string",
+    "request_id": "string",
+    "environment_id": "string",
+    "function_name": "string",
+    "function_version": "string",
+    "cold": "bool",
+    "initialization_started_at_ms": "float64",
+    "initialization_ended_at_ms": "float64",
+    "initialization_ms": "float64",
+    "processing_started_at_ms": "float64",
+    "processing_ended_at_ms": "float64",
+    "processing_ms": "float64",
+    "cpu_time_ms": "float64",
+    "runtime_start_ms": "float64",
+    "imports_ms": "float64",
+    "fetching_ms": "float64",
+    "batch_size": "int32",
+    "cpu_count": "int32",
+    "cpu_model": "string",
+    "output_digest": "string",
+    "weights": "string",
+    "error_type": "string",
+    "error_message": "string",
+}
+"""What is kept of a record, under its own names."""
+
+QUOTE, BACKSLASH, TRUE = ord('"'), ord("\\"), ord("t")
+_RECORD, _INVOCATION = word(b'{"type":'), word(b"invocati")
+_INVOCATION_AT = len('{"type": "pytest_lambda_ml.')
+_NULL, _FOUR_BYTES = word(b"null"), np.uint64(0xFFFF_FFFF)
+FEWEST = 8
+"""Lines of one form that are worth a pattern."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordLines:
+    """The records read from a block: where each is, and its `FIELDS` as Arrow columns."""
+
+    places: Places
+    columns: dict[str, pa.Array] = field(default_factory=dict)
+
+
+def record_lines(block: bytes, starts: Places, layout: Layout) -> list[RecordLines]:
+    """The records in lines that begin at ``starts``, group by group; odd ones are left out.
+
+    A line with a backslash is odd: something in it is escaped. ``block`` ends as `report_lines`
+    asks for.
+    """
+    data, words = np.frombuffer(block, np.uint8), words_of(block)
+    ends = starts[1:] - 1
+    places = starts[:-1] + layout.prefix
+    whole = places + _INVOCATION_AT + 8 <= ends
+    places, ends, lines = places[whole], ends[whole], starts[:-1][whole]
+    here = words[places] == _RECORD
+    here[here] = words[places[here] + _INVOCATION_AT] == _INVOCATION
+    if layout.marks:
+        here[here] = layout.known(data, lines[here])
+    places, ends = places[here], ends[here]
+    if not len(places):
+        return []
+    if block.find(b"\\") >= 0:
+        slashes = np.flatnonzero(data == BACKSLASH)
+        plain = np.searchsorted(slashes, places) == np.searchsorted(slashes, ends)
+        places, ends = places[plain], ends[plain]
+    quotes = np.flatnonzero(data == QUOTE)
+    first = np.searchsorted(quotes, places)
+    counts = np.searchsorted(quotes, ends) - first
+    read = []
+    for count in np.unique(counts):
+        rows = counts == count
+        if rows.sum() >= FEWEST:
+            pattern = _Pattern(block, data, words, quotes, places[rows], ends[rows], first[rows])
+            read.append(pattern.read())
+    return read
+
+
+class _Pattern:
+    """Lines with quotation marks in the same number, and the first of them as their pattern."""
+
+    def __init__(
+        self,
+        block: bytes,
+        data: Bytes,
+        words: NDArray[np.uint64],
+        quotes: Places,
+        places: Places,
+        ends: Places,
+        first: Places,
+    ) -> None:
+        self._line = block[places[0] : ends[0]]
+        self._count = self._line.count(b'"')
+        self._data, self._words, self._quotes = data, words, quotes
+        self._places, self._ends, self._first = places, ends, first
+        self._fits = np.ones(len(places), dtype=bool)
+
+    def read(self) -> RecordLines:
+        """All lines that agree with the pattern."""
+        import pyarrow as pa
+
+        columns = {name: self._column(name, kind) for name, kind in FIELDS.items()}
+        if self._fits.all():
+            return RecordLines(self._places, columns)
+        fits = pa.array(self._fits)
+        kept = {name: column.filter(fits) for name, column in columns.items()}
+        return RecordLines(self._places[self._fits], kept)
+
+    def _column(self, name: str, kind: str) -> pa.Array:
+        import pyarrow as pa
+
+        key = f'"{name}": '.encode()
+        at = self._line.find(b", " + key) + 2
+        if at < 2:
+            return pa.nulls(len(self._places), pa.type_for_alias(kind))
+        number = self._line.count(b'"', 0, at)
+        opening = self._quotes[self._first + number]
+        closing = self._quotes[self._first + number + 1]
+        self._fits &= closing - opening == len(name) + 1
+        # Seven letters and the length tell all keys apart.
+        self._fits &= self._words[opening] == word(key[:8])
+        values = opening + len(key)
+        quoted = self._line[at + len(key) : at + len(key) + 1] == b'"'
+        self._fits &= (self._data[values] == QUOTE) == quoted
+        if quoted:
+            after = self._quotes[np.minimum(self._first + number + 3, len(self._quotes) - 1)]
+            return self._strings(values + 1, after, kind)
+        if number + 2 == self._count:  # nothing follows but the closing brace
+            return self._scalars(values, self._ends - 1, kind)
+        after = self._quotes[self._first + number + 2] - len(', "') + 1
+        return self._scalars(values, after, kind)
+
+    def _strings(self, starts: Places, ends: Places, kind: str) -> pa.Array:
+        import pyarrow as pa
+
+        lengths = self._lengths(starts, ends)
+        if kind != "string":
+            self._fits[:] = False
+            return pa.nulls(len(starts), pa.type_for_alias(kind))
+        if (lengths == lengths[0]).all() and lengths[0]:
+            return fixed(self._data, starts, int(lengths[0]))
+        return slices(self._data, starts, lengths)
+
+    def _scalars(self, starts: Places, ends: Places, kind: str) -> pa.Array:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        type_ = pa.type_for_alias(kind)
+        absent = (self._words[starts] & _FOUR_BYTES) == _NULL
+        if absent.all():
+            return pa.nulls(len(starts), type_)
+        if kind == "string":
+            self._fits &= absent
+            return pa.nulls(len(starts), type_)
+        if kind == "bool":
+            return pa.array(self._data[starts] == TRUE, mask=absent)
+        texts = slices(self._data, starts, self._lengths(starts, ends))
+        if absent.any():
+            texts = pc.if_else(pa.array(absent), pa.scalar(None, pa.string()), texts)
+        try:
+            return texts.cast(type_)
+        except pa.ArrowInvalid:  # not all are numbers: read these lines one by one
+            self._fits[:] = False
+            return pa.nulls(len(starts), type_)
+
+    def _lengths(self, starts: Places, ends: Places) -> Places:
+        """Not below zero nor beyond the line, where a line does not fit."""
+        lengths: Places = np.clip(ends - starts, 0, np.maximum(self._ends - starts, 0))
+        return lengths

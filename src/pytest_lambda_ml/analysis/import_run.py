@@ -1,0 +1,206 @@
+"""From imported rows to a stored run: cells, figures, cost, and the files of a run.
+
+A log says neither algorithm nor concurrency, so cells are guessed (`guess_cell`), and the run says
+that they are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_lambda_ml.analysis.frame_figures import frame_figures, priced
+from pytest_lambda_ml.analysis.import_csv import is_thesis_csv, read_thesis_csv
+from pytest_lambda_ml.analysis.import_join import joined
+from pytest_lambda_ml.analysis.import_logs import read_log
+from pytest_lambda_ml.errors import RunStoreError
+from pytest_lambda_ml.measure.pricing import load_prices
+from pytest_lambda_ml.model import Configuration, Outcome, Outcomes, Provenance
+from pytest_lambda_ml.store.invocations import invocations_schema, write_invocations
+from pytest_lambda_ml.store.run_file import write_run_file
+from pytest_lambda_ml.store.run_folder import create_run_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pytest_lambda_ml.model import Architecture
+
+__all__ = ["Guess", "guess_cell", "import_files"]
+
+DEFAULT_REGION = "us-east-1"
+GUESSED = (
+    "imported: algorithm, concurrency and batch size are guessed from names and environments; "
+    "publishing and log ingestion are not in the cost"
+)
+
+_OWN_NAME = re.compile(
+    r"(?:^|-)(?P<algorithm>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)-(?P<engine>[a-z]+[a-z0-9_]*)"
+    r"-(?P<memory>\d{3,5})-(?P<concurrency>\d{1,5})-(?P<batch>\d{1,6})$"
+)
+_OUR_PREFIX = re.compile(r"^plml-[0-9a-f]{8}-\d{3,}-")
+_MEMORY = re.compile(r"(?:^|[-_])\d{3,5}(?:MB|mb)?(?=$|[-_])")
+_NOISE = re.compile(r"(?:^|[-_])(?:lambda|function|benchmark|inference)(?=$|[-_])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What the user says of all cells; None is guessed."""
+
+    algorithm: str | None = None
+    engine: str | None = None
+    concurrency: int | None = None
+    batch_size: int | None = None
+    architecture: Architecture = "x86_64"
+
+
+def import_files(
+    files: Sequence[Path], root: Path, now: datetime, *, region: str = DEFAULT_REGION, guess: Guess
+) -> Path:
+    """Read the files as one run, store it under ``root``, and give its folder.
+
+    Raises `RunStoreError` for a file that is neither the thesis' CSV nor log text, and `PriceError`
+    for a region without prices.
+    """
+    import pandas as pd
+
+    table = load_prices()
+    prices = table.prices(region, guess.architecture)
+    frames = [_read(file) for file in files]
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    groups = _groups(frame)
+    run = create_run_folder(root, now)
+    cells, parts = [], []
+    for index, rows in enumerate(groups):
+        configuration = guess_cell(rows, guess)
+        reports = priced(rows[rows["outcome"] != Outcome.MISSING.value], prices)
+        parts.append(reports.assign(cell=index))
+        cells.append(_stored(configuration, rows, reports, region, table.date, prices))
+    write_invocations(run.path, _table(pd.concat(parts, ignore_index=True)))
+    write_run_file(
+        run.path,
+        {
+            "run_id": run.run_id,
+            "created_at": now.timestamp(),
+            "closed_at": now.timestamp(),
+            "partial": False,
+            "partial_reason": None,
+            "backend": "aws",
+            "region": region,
+            "price_table": {"date": table.date, "sha256": table.sha256},
+            "imported_from": [file.name for file in files],
+            "cells": cells,
+        },
+    )
+    return run.path
+
+
+def guess_cell(rows: pd.DataFrame, guess: Guess) -> Configuration:
+    """The configuration of rows of one function and memory size.
+
+    A function's name that ends as our cells do (algorithm, engine, memory, concurrency, batch) says
+    all. Else the algorithm is the tool's functionName, or the function's name without its memory
+    size and words such as lambda; the concurrency is the number of environments seen.
+    """
+    name = _first(rows, "function_name") or ""
+    own = _OWN_NAME.search(_OUR_PREFIX.sub("", name))
+    memory = _first(rows, "memory_mb")
+    batch = _first(rows, "batch_size")
+    environments = rows["environment_id"].fillna(rows["log_stream"]).nunique()
+    algorithm = own["algorithm"] if own else _first(rows, "algorithm") or _bare(name)
+    return Configuration(
+        algorithm=guess.algorithm or algorithm or "unknown",
+        engine=guess.engine or (own["engine"] if own else "reference"),
+        memory_mb=int(memory or 0),
+        concurrency=guess.concurrency or (int(own["concurrency"]) if own else environments or 1),
+        batch_size=guess.batch_size or int(batch or (own["batch"] if own else 1)),
+        architecture=guess.architecture,
+    )
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        frame = read_thesis_csv(file) if is_thesis_csv(file) else joined(read_log(file))
+    except OSError as error:
+        raise RunStoreError(f"{file} cannot be read: {error.strerror}") from error
+    known = list(dict.fromkeys([*invocations_schema().names, "algorithm"]))
+    return frame.reindex(columns=known)
+
+
+def _groups(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each cell, in the order in which cells come first."""
+    import pandas as pd
+
+    keys = ["function_name", "algorithm", "memory_mb", "batch_size"]
+    codes = np.zeros(len(frame), dtype=np.int64)
+    for key in keys:
+        column, values = pd.factorize(frame[key])
+        codes = codes * (len(values) + 1) + column + 1
+    codes = pd.factorize(codes)[0]
+    order = np.argsort(codes, kind="stable")
+    edges = np.flatnonzero(np.diff(codes[order])) + 1
+    return [frame.iloc[part] for part in np.split(order, edges)]
+
+
+def _first(rows: pd.DataFrame, name: str) -> Any:
+    """The first value that is there: those of one cell are all alike."""
+    present = rows[name].dropna()
+    return present.iloc[0] if len(present) else None
+
+
+def _bare(name: str) -> str:
+    return _NOISE.sub("", _MEMORY.sub("", name)).strip("-_")
+
+
+def _stored(
+    configuration: Configuration,
+    rows: pd.DataFrame,
+    reports: pd.DataFrame,
+    region: str,
+    price_date: str,
+    prices: Any,
+) -> dict[str, object]:
+    counted = rows[rows["counts"].astype(bool)]["outcome"].value_counts()
+    outcomes = Outcomes(
+        published=int(counted.sum()),
+        **{outcome.value: int(counted.get(outcome.value, 0)) for outcome in Outcome},
+    )
+    figures = frame_figures(reports, configuration, prices)
+    return {
+        "cell_id": configuration.cell_id,
+        "configuration": configuration,
+        "outcomes": outcomes,
+        "figures": figures,
+        "cost_usd_total": figures.cost_total.total_usd,
+        "provenance": Provenance(
+            backend="aws",
+            region=region,
+            architecture=configuration.architecture,
+            cpu_model=_first(rows, "cpu_model"),
+            cpu_enforced="aws",
+            memory_enforced="aws",
+            price_date=price_date,
+            dependencies="package",
+            dataset="not known: imported",
+            weights=_first(rows, "weights"),
+            notes=(GUESSED,),
+        ),
+        "partial": False,
+        "not_succeeded": [],
+    }
+
+
+def _table(frame: pd.DataFrame) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(
+        frame.reindex(columns=invocations_schema().names),
+        schema=invocations_schema(),
+        preserve_index=False,
+    )
