@@ -123,9 +123,10 @@ def _scaled(label: str) -> Callable[[re.Match[str]], str]:
 
 
 def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Path]:
-    """Write each figure to ``folder`` as ``NAME.kind``; an index page beside HTML and SVG.
+    """Write each figure to ``folder`` as ``NAME.kind``; returns the paths.
 
-    HTML files load Vega from the file beside them, which is written once.
+    HTML files are interactive, and load Vega from the file beside them, which is written once. It
+    is a plain script in a block of its own, because browsers load no modules from disk.
     """
     import vl_convert
 
@@ -145,7 +146,8 @@ def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Pa
         written.append(path)
     if kind == "html":
         (folder / BUNDLE).write_text(
-            vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), encoding="utf-8"
+            f"{{{vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')}}}",
+            encoding="utf-8",
         )
     return written
 
@@ -162,11 +164,13 @@ _PAGE = """<!doctype html>
 <h1>{title}</h1>
 <p>{caption}</p>
 <div id="figure"></div>
-<script type="module" src="{bundle}"></script>
+<script src="{bundle}"></script>
 <script type="application/json" id="spec">{spec}</script>
-<script type="module">
-const spec = JSON.parse(document.getElementById("spec").textContent);
-window.vegaEmbed("#figure", spec, {{actions: {{source: false, editor: false, compiled: false}}}});
+<script>
+window.vegaEmbed("#figure", JSON.parse(document.getElementById("spec").textContent), {{
+  renderer: "svg",
+  actions: {{export: true, source: false, editor: false, compiled: false}},
+}});
 </script>
 </body>
 </html>

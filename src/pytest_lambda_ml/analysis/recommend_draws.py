@@ -9,8 +9,8 @@ Three things make a plain bootstrap of a mean too sure of itself, and each is pu
 - Billed durations are whole milliseconds: samples that are all equal do not say that the mean is
   exactly that, so the variance is never taken below that of rounding, 1/12 ms².
 
-Percentiles are drawn exactly: the q-th percentile of a resample of n sorted values is the one at
-rank n × Beta(nq, n(1 - q)).
+Percentiles are drawn by rank: the k-th smallest of a resample of n sorted values is the one at
+n × Beta(k, n - k + 1), and the q-th percentile has k = (n - 1) q + 1.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def draw_percentile(
     count = len(values)
     if count == 0:
         return np.full(draws, np.nan)
-    share = q / 100
-    ranks = generator.beta(count * share, count * (1 - share), draws) * count
+    rank = (count - 1) * q / 100 + 1
+    ranks = generator.beta(rank, count - rank + 1, draws) * count
     return np.sort(values)[np.minimum(ranks.astype(np.int64), count - 1)]
 
 

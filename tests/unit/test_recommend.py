@@ -1,0 +1,245 @@
+"""What is recommended, how sure it is said to be, and where to measure more."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recommend_cells import result, samples, store
+
+from pytest_lambda_ml.analysis.load import load_run
+from pytest_lambda_ml.analysis.recommend import recommend
+from pytest_lambda_ml.analysis.recommend_samples import (
+    COLUMNS,
+    CellSamples,
+    samples_of_results,
+    samples_of_run,
+)
+from pytest_lambda_ml.analysis.recommend_text import more_lines, one_line, sentences
+from pytest_lambda_ml.analysis.recommendation import Question, Recommendation
+from pytest_lambda_ml.analysis.traffic import DAYS_PER_MONTH, Traffic
+from pytest_lambda_ml.measure.pricing import load_prices
+from pytest_lambda_ml.model import Outcomes
+
+PRICES = load_prices().prices
+BUSY = Traffic(10_000_000)
+
+
+def advise(*cells: CellSamples, draws: int = 2000, **asked: object) -> Recommendation:
+    (told,) = recommend(cells, Question(**{"traffic": BUSY, **asked}), PRICES, draws=draws)
+    return told
+
+
+def noisy(mean: float, count: int = 50, cv: float = 0.1, seed: int = 1) -> np.ndarray:
+    return mean * np.random.default_rng(seed).lognormal(-cv * cv / 2, cv, count)
+
+
+def memory_of(told: Recommendation) -> int | None:
+    return told.choice.configuration.memory_mb if told.choice else None
+
+
+SLOW_CHEAP = samples(noisy(200), memory_mb=512)
+FAST_DEAR = samples(noisy(110, seed=2), memory_mb=1024)
+FASTEST = samples(noisy(90, seed=3), memory_mb=4096)
+
+
+def test_each_objective_has_its_own_choice() -> None:
+    cells = (SLOW_CHEAP, FAST_DEAR, FASTEST)
+    assert memory_of(advise(*cells, objective="cost")) == 512
+    assert memory_of(advise(*cells, objective="speed")) == 4096
+    assert memory_of(advise(*cells, objective="balanced")) == 1024
+
+
+def test_balanced_with_weight_one_is_cost_and_with_zero_is_speed() -> None:
+    cells = (SLOW_CHEAP, FAST_DEAR, FASTEST)
+    assert memory_of(advise(*cells, objective="balanced", weight=1.0)) == 512
+    assert memory_of(advise(*cells, objective="balanced", weight=0.0)) == 4096
+
+
+def test_balanced_scores_as_power_tuning_reckons() -> None:
+    told = advise(
+        samples([200.0] * 20, memory_mb=512),
+        samples([100.0] * 20, memory_mb=2048),
+        objective="balanced",
+        weight=0.25,
+    )
+    by_memory = {each.configuration.memory_mb: each for each in told.candidates}
+    cost = by_memory[512].usd_per_month / by_memory[2048].usd_per_month
+    time = by_memory[2048].answer_ms_mean / by_memory[512].answer_ms_mean
+    assert by_memory[512].score == pytest.approx(0.25 * cost + 0.75)
+    assert by_memory[2048].score == pytest.approx(0.25 + 0.75 * time)
+
+
+def test_the_monthly_cost_is_gb_seconds_and_requests_of_the_traffic_with_its_cold_starts() -> None:
+    traffic = Traffic(24.0)  # one an hour: nearly all cold
+    cell = samples([100.0] * 20, cold_ms=[1000.0] * 4, memory_mb=1024)
+    told = advise(cell, traffic=traffic)
+    assert told.choice is not None
+    share = told.choice.cold_share
+    assert share == pytest.approx(math.exp(-600 / 3600), rel=0.01)
+    billed_s = (1 - share) * 0.1 + share * 1.0
+    prices = PRICES("us-east-1", "x86_64")
+    each = billed_s * float(prices.gb_second_usd) + float(prices.request_usd or 0)
+    assert told.choice.usd_per_month == pytest.approx(24 * DAYS_PER_MONTH * each)
+
+
+def test_a_batch_is_compared_at_the_same_number_of_items() -> None:
+    told = advise(
+        samples([100.0] * 20, batch_size=1), samples([400.0] * 20, batch_size=100), objective="cost"
+    )
+    assert told.choice is not None
+    assert told.choice.configuration.batch_size == 100
+    by_batch = {each.configuration.batch_size: each.usd_per_month for each in told.candidates}
+    assert by_batch[1] > 20 * by_batch[100]
+
+
+def test_limits_leave_out_what_misses_them_and_say_so() -> None:
+    told = advise(SLOW_CHEAP, FAST_DEAR, FASTEST, max_p95_ms=150)
+    assert memory_of(told) == 1024
+    missed = {each.configuration.memory_mb: each.missed for each in told.candidates}
+    assert missed[512] is not None
+    assert "p95" in missed[512]
+    assert missed[1024] is None
+
+
+def test_no_cell_within_the_limits_is_said_with_the_nearest() -> None:
+    told = advise(SLOW_CHEAP, FAST_DEAR, max_cold_ms=10)
+    assert told.choice is None
+    assert "no cell keeps the limits" in sentences(told)[0]
+    assert "cold start" in one_line(told)
+
+
+def test_a_limit_on_cold_starts_needs_a_measured_one() -> None:
+    told = advise(samples(noisy(50), cold_ms=()), max_cold_ms=5000)
+    assert told.choice is None
+    assert told.candidates[0].missed == "no cold start was measured"
+
+
+def test_cells_that_fail_or_have_too_few_samples_are_excluded_with_why() -> None:
+    told = advise(
+        SLOW_CHEAP,
+        samples([5.0] * 20, memory_mb=128, outcomes=Outcomes(published=20, out_of_memory=20)),
+        samples(
+            [5.0] * 20, memory_mb=192, outcomes=Outcomes(published=22, succeeded=20, timed_out=2)
+        ),
+        samples([5.0], memory_mb=256),
+    )
+    assert memory_of(told) == 512
+    assert [why for _, why in told.excluded] == [
+        "nothing succeeded",
+        "2 of 22 timed out",
+        "1 warm invocation: too few to judge",
+    ]
+
+
+def test_nothing_but_failures_is_no_recommendation() -> None:
+    told = advise(samples([], cold_ms=(), outcomes=Outcomes(published=5, failed=5)))
+    assert told.choice is None
+    assert one_line(told) == "no recommendation: nothing succeeded"
+
+
+def test_a_clear_best_is_decided_and_equals_share_the_honour() -> None:
+    clear = advise(SLOW_CHEAP, FASTEST)
+    assert clear.decided
+    assert clear.p_best > 0.99
+    assert clear.more == ()
+    twins = advise(
+        samples(noisy(100, seed=4), concurrency=2), samples(noisy(100, seed=5), concurrency=10)
+    )
+    assert not twins.decided
+    assert twins.p_memory > 0.99
+
+
+def test_the_regret_is_what_the_choice_loses_on_average() -> None:
+    told = advise(
+        samples(noisy(100, cv=0.3, seed=6), memory_mb=512),
+        samples(noisy(49, cv=0.3, seed=7), memory_mb=1024),
+    )
+    assert told.choice is not None
+    assert 0 < told.regret < 0.1 * told.choice.usd_per_month
+
+
+def test_as_many_more_invocations_as_are_asked_for_decide_mostly() -> None:
+    """Measure again with the number of samples that was asked for, many times over."""
+    decided = asked_for = 0
+    for seed in range(40):
+
+        def cells(count: int, seed: int = seed) -> tuple[CellSamples, CellSamples]:
+            return (
+                samples(noisy(100, count, 0.3, seed), memory_mb=512),
+                samples(noisy(54, count, 0.3, 1000 + seed), memory_mb=1024),
+            )
+
+        told = advise(*cells(12), draws=1000)
+        wanted = [each.invocations for each in told.more if each.invocations]
+        if wanted:
+            asked_for += 1
+            decided += advise(*cells(12 + max(wanted)), draws=1000).decided
+    assert asked_for >= 10
+    assert decided / asked_for > 0.5
+
+
+def test_cells_too_close_to_tell_apart_are_called_so() -> None:
+    told = advise(
+        samples([100.0, 110.0, 90.0] * 20, concurrency=2),
+        samples([100.0, 110.0, 91.0] * 20, concurrency=4),
+    )
+    assert any("either will do" in line for line in more_lines(told))
+
+
+@pytest.mark.parametrize(
+    ("at_1024", "at_2048", "memory"),
+    [(80.0, 40.0, 1024), (150.0, 90.0, 2048), (900.0, 500.0, 2048)],
+)
+def test_the_rule_of_thumb_stands_beside_the_choice(
+    at_1024: float, at_2048: float, memory: int
+) -> None:
+    told = advise(
+        samples(noisy(at_1024 * 2), memory_mb=512),
+        samples(noisy(at_1024), memory_mb=1024),
+        samples(noisy(at_2048), memory_mb=2048),
+    )
+    assert told.rule is not None
+    assert told.rule.candidate is not None
+    assert told.rule.candidate.configuration.memory_mb == memory
+
+
+def test_the_rule_of_thumb_needs_its_memory_size() -> None:
+    told = advise(SLOW_CHEAP, FASTEST)
+    assert told.rule is not None
+    assert told.rule.candidate is None
+    assert any("1024 MB was not measured" in line for line in sentences(told))
+
+
+def test_the_same_samples_give_the_same_answer() -> None:
+    assert advise(SLOW_CHEAP, FAST_DEAR) == advise(SLOW_CHEAP, FAST_DEAR)
+
+
+def test_algorithms_are_answered_apart_and_in_their_order() -> None:
+    found = recommend(
+        [samples(noisy(9), algorithm="svm"), samples(noisy(9), algorithm="pca")], Question(), PRICES
+    )
+    assert [told.algorithm for told in found] == ["svm", "pca"]
+
+
+@pytest.mark.parametrize("at_import", [False, True])
+def test_a_stored_run_gives_the_samples_that_the_session_had(
+    tmp_path: Path, *, at_import: bool
+) -> None:
+    results = [
+        result(warm_ms=[10.5, 11.5, 30.0], at_import=at_import),
+        result(warm_ms=[5.0, 6.0], memory_mb=1024, failed=["boom"]),
+    ]
+    store(tmp_path, results)
+    before = samples_of_results(results)
+    after = samples_of_run(load_run("latest", tmp_path, columns=COLUMNS))
+    for one, other in zip(before, after, strict=True):
+        assert one.configuration == other.configuration
+        for name in ("warm_billed_ms", "warm_duration_ms", "cold_billed_ms", "cold_start_ms"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name)), name
+        assert one.cold_answer_ms == pytest.approx(other.cold_answer_ms)
+        assert len(set(one.environment)) == len(set(other.environment))
+    expected = 600.0 if at_import else 700.0
+    assert before[0].cold_start_ms == pytest.approx([expected, expected])
