@@ -32,6 +32,10 @@ native:
 	    -O3 -Wall -Wextra -Werror -shared -fPIC -ffreestanding -nostdlib -g0 -s \
 	    -o $(NATIVE)/word_counts-$$machine.so handlers/word-counts/word_counts.c || exit 1; done
 
+# Packages for AWS by kind and architecture (docs/packages.md); downloads some hundred megabytes.
+package-sizes: $(VENV)/test
+	PACKAGE_SIZES=1 $(BIN)/pytest tests/performance/test_package_sizes.py -s
+
 clean:
 	rm -rf $(VENV) .lambda-ml .benchmarks
 

@@ -111,6 +111,15 @@ def test_a_version_here_that_requirements_exclude_is_not_kept(shop, installer, i
     assert "numpy-99.0.dist-info/METADATA" in names(install("numpy==99.0\n"))
 
 
+def test_what_is_for_a_gpu_is_refused_and_not_kept(shop, install, tmp_path):
+    shop.add("leaf", requires=["nvidia-cublas"])
+    shop.add("nvidia_cublas")
+    for _ in range(2):
+        with pytest.raises(ArtifactError, match=r"(?s)for a GPU, and Lambda has none.*cublas"):
+            install("leaf\n")
+    assert list((tmp_path / "cache" / "dependencies").iterdir()) == []
+
+
 def test_a_build_from_an_index_of_its_own_is_hinted_at(shop, install, monkeypatch):
     monkeypatch.setattr(dependencies, "pins", lambda *_: ["leaf==1.0+cpu"])
     shop.add("leaf")

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from pytest_lambda_ml.artifact.folder import file_sha256
 from pytest_lambda_ml.artifact.requirements import read_requirements
 from pytest_lambda_ml.artifact.resolution import find_in, pins, resolve
+from pytest_lambda_ml.artifact.sizes import check_gpu_free
 from pytest_lambda_ml.artifact.stripping import METADATA, RECORD, distribution_files, strip
 from pytest_lambda_ml.errors import ArtifactError
 
@@ -59,7 +60,8 @@ def install_dependencies(folder: HandlerFolder, target: Target, cache_dir: Path)
     By uv where it is found, else by pip, each with the user's own configuration. Distributions
     that are installed here are taken in the same version, as a model may be read only by the one
     that it was trained with. Installed once for each content of requirements.txt, versions and
-    target. Raises `ArtifactError` with the end of what uv or pip said.
+    target. Raises `ArtifactError` with the end of what uv or pip said, or when distributions for a
+    GPU are among them, which Lambda does not have; they are not kept then.
     """
     requirements = folder.path / "requirements.txt"
     lines = [line.partition("#")[0].strip() for line in _text(requirements).splitlines()]
@@ -111,9 +113,11 @@ def _make(made: Path, order: _Order) -> None:
     else:
         _install_by_pip(files, wanted, order)
     strip(files)
+    distributions = _sizes(files)
+    check_gpu_free(str(order.requirements), distributions)
     summary = {
         "content_sha256": _digest([f"{name}\0{file_sha256(path)}" for name, path in _files(files)]),
-        "distributions": _sizes(files),
+        "distributions": distributions,
     }
     (made / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 

@@ -117,7 +117,6 @@ def build_package(
         check_architecture(subject, contents.artifacts, target)
         dependencies = install_dependencies(folder, target, cache_dir)
         _check_names(subject, contents, dependencies)
-        sizes.check_gpu_free(subject, dependencies.distributions)
         outside = _outside(contents, dependencies)
         if _kind(folder, outside) == "image":
             base = base_image or BASE_IMAGE.format(python_version=target.python_version)

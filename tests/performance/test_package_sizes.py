@@ -1,0 +1,138 @@
+"""The sizes of real packages, by kind of dependencies and architecture: `make package-sizes`.
+
+Downloads some hundred megabytes from the package index that pip and uv are configured for, hence
+only when asked for. A zip must keep within Lambda's limit; torch is measured as a layer of an
+image. Where the index has no CPU build of torch for Lambda's Python, this machine's Python is
+taken, and the table says so.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_lambda_ml.artifact import (
+    Target,
+    build_package,
+    dependencies,
+    find_handler,
+    host_target,
+    sizes,
+)
+from pytest_lambda_ml.artifact.archive import Entry
+from pytest_lambda_ml.artifact.dependencies import find_uv, install_dependencies
+from pytest_lambda_ml.artifact.image import make_layer
+from pytest_lambda_ml.errors import ArtifactError
+
+pytestmark = pytest.mark.skipif(
+    "PACKAGE_SIZES" not in os.environ, reason="downloads much: make package-sizes"
+)
+ARCHITECTURES = ("x86_64", "arm64")
+HANDLERS = Path(__file__).parents[2] / "handlers"
+ZIPS = {
+    "standard library": "",
+    "scikit-learn": (HANDLERS / "svm" / "requirements.txt").read_text(),
+    "scikit-learn, pandas": "scikit-learn\npandas\n",
+    "ONNX Runtime": "onnxruntime\nnumpy\n",
+    "ONNX Runtime, tokenizers": "onnxruntime\nnumpy\ntokenizers\n",
+    "CTranslate2, tokenizers": "ctranslate2>=4.5\ntokenizers>=0.21\n",
+}
+TORCH = "torch, transformers (layer)"
+LAYERS = [
+    (TORCH, "x86_64", (HANDLERS / "tiny-llama-v0" / "requirements.txt").read_text()),
+    (TORCH, "arm64", (HANDLERS / "tiny-llama-v0" / "requirements.txt").read_text()),
+    # On PyPI, a build for arm64 without CUDA: what the row above needs an index of its own for.
+    ("torch 2.9.1, transformers (layer)", "arm64", "torch==2.9.1\ntransformers>=4.50\n"),
+]
+MB = 1_000_000
+
+
+@dataclass
+class Row:
+    kind: str
+    target: Target
+    text: str
+
+    def __str__(self) -> str:
+        where = f"{self.target.architecture}, {self.target.runtime}"
+        return f"| {self.kind} | {where} | {self.text} |"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rows: list[Row] = []
+    yield rows
+    head = "| requirements | for | unzipped MB | compressed MB | built in s | largest (MB) |"
+    print(f"\n\n{head}\n|---|---|---|---|---|---|")
+    print("\n".join(map(str, rows)))
+
+
+@pytest.fixture
+def handler(tmp_path):
+    def handler(requirements: str):
+        path = tmp_path / "mine"
+        path.mkdir(exist_ok=True)
+        (path / "handler.py").touch()
+        (path / "requirements.txt").write_text(requirements)
+        return find_handler(path, engine="reference", search=[])
+
+    return handler
+
+
+def measured(unzipped: int, compressed: int, started: float, weights: dict[str, int]) -> str:
+    largest = sorted(weights.items(), key=lambda item: -item[1])[:3]
+    names = ", ".join(f"{name} {size / MB:.0f}" for name, size in largest) or "–"
+    seconds = time.perf_counter() - started
+    return f"{unzipped / MB:.1f} | {compressed / MB:.1f} | {seconds:.0f} | {names}"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("kind", ZIPS)
+def test_a_zip_fits(kind, architecture, handler, rows, tmp_path):
+    target, folder = Target(architecture=architecture), handler(ZIPS[kind])
+    started = time.perf_counter()
+    package = build_package(folder, None, tmp_path, target=target)
+    weights = install_dependencies(folder, target, tmp_path).distributions
+    text = measured(package.unzipped_bytes, package.size_bytes, started, weights)
+    rows.append(Row(kind, target, text))
+    assert package.kind == "zip"
+    assert package.unzipped_bytes <= sizes.ZIP_LIMIT_BYTES
+
+
+@pytest.mark.parametrize(("kind", "architecture", "requirements"), LAYERS)
+def test_torch_is_a_layer_of_an_image(kind, architecture, requirements, handler, rows, tmp_path):
+    folder = handler(requirements)
+    host = host_target()
+    targets = [Target(architecture=architecture)]
+    targets += [host] if host.architecture == architecture else []
+    for target in targets:
+        started = time.perf_counter()
+        try:
+            installed = install_dependencies(folder, target, tmp_path)
+        except ArtifactError as error:
+            reason = str(error)
+            continue
+        entries = {name: Entry(path, code=True) for name, path in installed.files()}
+        unzipped = sum(entry.size_bytes for entry in entries.values())
+        key = installed.content_sha256
+        layer = make_layer(entries, "/var/task", key, tmp_path)
+        compressed = layer.path.stat().st_size
+        text = measured(unzipped, compressed, started, installed.distributions)
+        rows.append(Row(kind, target, text))
+        assert sizes.ZIP_LIMIT_BYTES < unzipped < sizes.IMAGE_LIMIT_BYTES
+        return
+    rows.append(Row(kind, targets[0], "not to be had from this index | | | "))
+    pytest.skip(reason)
+
+
+@pytest.mark.skipif(not find_uv(), reason="uv is not installed")
+def test_pip_and_uv_give_the_same_bytes_of_scikit_learn(handler, tmp_path, monkeypatch):
+    folder, target = handler(ZIPS["scikit-learn"]), Target(architecture="arm64")
+    by_uv = build_package(folder, None, tmp_path / "uv", target=target)
+    monkeypatch.setattr(dependencies, "find_uv", lambda: None)
+    by_pip = build_package(folder, None, tmp_path / "pip", target=target)
+    assert by_uv.sha256 == by_pip.sha256
