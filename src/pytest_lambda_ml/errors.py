@@ -7,6 +7,7 @@ leaves a test's call fails that test with its message alone.
 __all__ = [
     "ArtifactError",
     "BackendError",
+    "BudgetError",
     "CellFailedError",
     "DatasetError",
     "DeploymentError",
@@ -72,6 +73,10 @@ class MessageTooLargeError(PublishError):
 
 class RunStoreError(LambdaMLError):
     """A stored run is missing or unreadable."""
+
+
+class BudgetError(LambdaMLError):
+    """Publishing stopped because the budget was spent."""
 
 
 class CellFailedError(LambdaMLError):

@@ -64,3 +64,4 @@ class CellResult:
     figures: CellFigures
     provenance: Provenance
     partial: bool = False
+    partial_reason: str | None = None

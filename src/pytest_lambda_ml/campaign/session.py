@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from pytest_lambda_ml.aws.function import DeployedFunction
@@ -123,6 +124,8 @@ class CampaignSession:
         self._results: list[CellResult] = []
         self._partial_reason: str | None = None
         self._left_usd = budget_usd
+        self.budget_spent = False
+        """Whether a cell was cut short because the budget had no room for another message."""
         self._next_sample = 0
         self._closed = False
         self._used = False
@@ -196,7 +199,8 @@ class CampaignSession:
             run.execute()
         except KeyboardInterrupt:
             self.mark_partial(f"interrupted in {configuration.cell_id}")
-            self._keep(function, dataset, messages, correlator, expected, partial=True)
+            why = "it was interrupted"
+            self._keep(function, dataset, messages, correlator, expected, partial=why)
             raise
         except LambdaMLError as error:
             self._notice(error)
@@ -208,8 +212,10 @@ class CampaignSession:
                     published=correlator.published, in_flight=correlator.outstanding
                 )
         if run.stopped:
+            self.budget_spent = True
             self.mark_partial(f"the budget was spent in {configuration.cell_id}")
-        return self._keep(function, dataset, messages, correlator, expected, partial=run.stopped)
+        spent = "the budget was spent" if run.stopped else None
+        return self._keep(function, dataset, messages, correlator, expected, partial=spent)
 
     def remove(self, function: DeployedFunction) -> None:
         """Delete a function and what belongs to it; a second call does nothing.
@@ -363,9 +369,9 @@ class CampaignSession:
         correlator: Correlator,
         expected: Sequence[ExpectedOutputs],
         *,
-        partial: bool,
+        partial: str | None,
     ) -> CellResult:
-        """Make the result of what has come, and store it."""
+        """Make the result of what has come, and store it; ``partial`` says why it is not whole."""
         result = assemble_result(
             self._site(function.configuration).backend,
             function,
@@ -374,9 +380,10 @@ class CampaignSession:
             run_id=self.run_id,
             price_table=self._prices,
             dataset=dataset.description,
-            partial=partial,
+            partial=partial is not None,
             expected=expected,
         )
+        result = replace(result, partial_reason=partial)
         self._results.append(result)
         self._journal.write("cell", **stored_cell(result))
         return result

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_lambda_ml.plugin.collection import collected
 from pytest_lambda_ml.plugin.compare import show_cost
-from pytest_lambda_ml.plugin.interrupt import was_interrupted
+from pytest_lambda_ml.plugin.interrupt import cut_short
 from pytest_lambda_ml.plugin.machine import PROVIDER, where_functions_run
 from pytest_lambda_ml.plugin.options import SETTINGS
 
@@ -63,6 +63,6 @@ def pytest_benchmark_group_stats(config: pytest.Config) -> Generator[None, Group
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """A file asked for with --benchmark-json says when the session was interrupted."""
-    if was_interrupted(config):
+    """A file asked for with --benchmark-json says when the session was cut short."""
+    if cut_short(config):
         output_json["partial"] = True

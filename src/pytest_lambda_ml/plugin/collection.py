@@ -128,6 +128,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if found.selected:
         check_outside(config.stash[SETTINGS])
         default_columns(config)
+        _check_budget(config, [item for item in ours if item.nodeid in kept])
     for item in items:
         if uses_lambda(item):
             _prepare(config, item)
@@ -139,6 +140,16 @@ def _refuse(config: pytest.Config) -> None:
             "--codspeed replaces pytest-benchmark's fixture by one that measures this machine's "
             "CPU; Lambda benchmarks need pytest-benchmark: run them without --codspeed"
         )
+
+
+def _check_budget(config: pytest.Config, items: list[pytest.Item]) -> None:
+    settings = config.stash[SETTINGS]
+    if settings.budget_usd is None or settings.dry_run or config.getoption("collectonly"):
+        return
+    from pytest_lambda_ml.plugin.budget import check_affordable
+
+    measuring = [i for i in items if "lambda_benchmark" in getattr(i, "fixturenames", ())]
+    check_affordable(config, [(item, matrix_of(item), _parameters(item)) for item in measuring])
 
 
 def _prepare(config: pytest.Config, item: pytest.Item) -> None:

@@ -12,7 +12,7 @@ from pytest_lambda_ml.plugin.fixtures import BACKEND
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["NOT_SAVED", "pytest_sessionfinish", "was_interrupted"]
+__all__ = ["NOT_SAVED", "cut_short", "pytest_sessionfinish", "was_interrupted"]
 
 INTERRUPTED = pytest.StashKey[bool]()
 NOT_SAVED = pytest.StashKey[str]()
@@ -51,8 +51,16 @@ def _hold_back(config: pytest.Config) -> None:
     if not benchmarks.benchmarks:
         benchmarks.save = benchmarks.autosave = benchmarks.json = None
         config.stash[NOT_SAVED] = "nothing was recorded, so pytest-benchmark saved nothing"
-    elif was_interrupted(config) and (benchmarks.save or benchmarks.autosave):
+    elif (why := cut_short(config)) and (benchmarks.save or benchmarks.autosave):
         benchmarks.save = benchmarks.autosave = None
         config.stash[NOT_SAVED] = (
-            "interrupted, so pytest-benchmark saved nothing: a partial run is never a baseline"
+            f"{why}, so pytest-benchmark saved nothing: a partial run is never a baseline"
         )
+
+
+def cut_short(config: pytest.Config) -> str | None:
+    """Why the run is partial, if it is."""
+    if was_interrupted(config):
+        return "interrupted"
+    backend = config.stash.get(BACKEND, None)
+    return "stopped by the budget" if backend and backend.campaign.budget_spent else None

@@ -238,7 +238,8 @@ def _troubles(rows: list[CellResult]) -> list[str]:
                 "the concurrency"
             )
         if row.partial:
-            lines.append(f"{_short(row)} is partial: it was cut short")
+            why = row.partial_reason or "it was interrupted"
+            lines.append(f"{_short(row)} is partial: {why}")
     return lines
 
 
