@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # all files are here; a function may have no network
 
 import torch
+from token_clock import TokenClock
 from transformers import Pipeline, logging, pipeline, set_seed
 
 ROOT = Path(__file__).parent / "model"
@@ -35,11 +36,17 @@ def initialize() -> Pipeline:
     return generator
 
 
+@cache
+def clock() -> TokenClock:
+    """What hears of each token."""
+    return TokenClock()
+
+
 def process(batch: list[str]) -> list[str]:
     """What the model writes after each question."""
-    generator = initialize()
+    clock().start()
     set_seed(SEED)
-    return [answer(generator, question) for question in batch]
+    return [answer(initialize(), question) for question in batch]
 
 
 def answer(generator: Pipeline, question: str) -> str:
@@ -54,10 +61,11 @@ def answer(generator: Pipeline, question: str) -> str:
         max_new_tokens=NEW_TOKENS,
         return_full_text=False,
         truncation=True,
+        streamer=clock(),
     )
     return outputs[0]["generated_text"]
 
 
-def figures() -> dict[str, int]:
+def figures() -> dict[str, float | None]:
     """What the invocation record says beside the times."""
-    return {"new_tokens_per_item": NEW_TOKENS, "torch_threads": torch.get_num_threads()}
+    return {**clock().figures(), "threads": torch.get_num_threads()}
