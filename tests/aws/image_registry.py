@@ -117,7 +117,8 @@ class ImageRegistry:
                 """Say nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        poll = {"poll_interval": 0.02}
+        threading.Thread(target=server.serve_forever, kwargs=poll, daemon=True).start()
         return server
 
 
