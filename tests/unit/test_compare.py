@@ -1,0 +1,239 @@
+"""Verdicts on two runs: what regressed, what did not, what cannot be told, what is not there."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from run_cells import cell, durations, grid, run
+
+from pytest_lambda_ml.analysis.compare import Verdict, compare_runs, further_invocations
+from pytest_lambda_ml.analysis.compare_text import as_markdown, as_table, verdict_line
+from pytest_lambda_ml.analysis.gate import GATED_METRICS, Limit, parse_limits
+from pytest_lambda_ml.errors import RunStoreError, SettingError
+from pytest_lambda_ml.model import Outcomes
+
+COST = (Limit("cost", 0.05),)
+
+
+def steady(typical_ms: float, count: int = 90, seed: int = 0) -> np.ndarray:
+    return np.round(np.random.default_rng(seed).normal(typical_ms, typical_ms / 50.0, count))
+
+
+def only_row(base, new, limits=COST):
+    comparison = compare_runs(base, new, limits)
+    assert len(comparison.rows) == 1
+    return comparison.rows[0]
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [
+        (1.12, Verdict.REGRESSED),
+        (0.88, Verdict.IMPROVED),
+        (1.0, Verdict.UNCHANGED),
+        (1.02, Verdict.UNCHANGED),
+    ],
+)
+def test_each_verdict(factor, verdict) -> None:
+    row = only_row(
+        run("old", cell(steady(200.0))), run("new", cell(steady(200.0 * factor, seed=1)))
+    )
+    assert row.verdict is verdict
+    assert row.ratio == pytest.approx(factor, abs=0.02)
+    assert row.low < row.ratio < row.high
+
+
+def test_a_change_within_the_limit_is_no_regression_however_sure() -> None:
+    base, new = run("old", cell(steady(500.0))), run("new", cell(steady(540.0, seed=1)))
+    assert only_row(base, new, (Limit("billed", 0.10),)).verdict is Verdict.UNCHANGED
+    assert only_row(base, new, (Limit("billed", 0.05),)).verdict is Verdict.REGRESSED
+
+
+def test_noise_is_inconclusive_and_the_advice_suffices() -> None:
+    """Measuring as many more as it says settles the verdict."""
+    rng = np.random.default_rng(3)
+    base = run("old", cell(durations(rng, 40, 30.0)))
+    row = only_row(base, run("new", cell(durations(rng, 40, 30.0))))
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert row.further
+    more = 40 + 2 * row.further
+    again = only_row(
+        run("old", cell(durations(rng, more, 30.0))), run("new", cell(durations(rng, more, 30.0)))
+    )
+    assert again.verdict is Verdict.UNCHANGED
+
+
+@given(
+    ratio=st.floats(0.5, 2.0),
+    error=st.floats(0.001, 0.5),
+    share=st.floats(0.01, 0.5),
+    count=st.integers(5, 1000),
+    critical=st.floats(1.9, 4.0),
+)
+def test_the_advice_is_what_the_errors_say(ratio, error, share, count, critical) -> None:
+    further = further_invocations(ratio, error, share, count, critical=critical)
+    if further is None:
+        return
+    assert further >= 1
+    shrunk = error * math.sqrt(count / (count + further)) * (1 - 1e-9)
+    deviation, bound = abs(math.log(ratio)), math.log1p(share)
+    assert deviation >= critical * shrunk or deviation + 1.96 * shrunk <= bound * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("metric", list(GATED_METRICS))
+def test_every_metric_sees_what_it_is_of(metric) -> None:
+    base = run("old", cell(steady(200.0), cold_ms=steady(900.0, 30), max_memory_mb=100))
+    new = cell(steady(260.0, seed=1), cold_ms=steady(1200.0, 30, seed=1), max_memory_mb=130)
+    assert only_row(base, run("new", new), (Limit(metric, 0.1),)).verdict is Verdict.REGRESSED
+    unlike = {"memory": {"max_memory_mb": 130}, "init": {"cold_ms": steady(1200.0, 30, seed=1)}}
+    same = {"cold_ms": steady(900.0, 30), "max_memory_mb": 100}
+    for other, fields in unlike.items():
+        got = only_row(
+            base, run("new", cell(steady(200.0), **{**same, **fields})), (Limit(metric, 0.1),)
+        )
+        assert (got.verdict is Verdict.REGRESSED) == (metric == other)
+
+
+def test_two_runs_of_63_cells_of_the_same_thing_pass_the_gate() -> None:
+    rng = np.random.default_rng(6)
+    typical = np.geomspace(4.0, 400.0, 63)
+    base, new = (
+        run(name, *grid(lambda number: durations(rng, 90, typical[number])))
+        for name in ("old", "new")
+    )
+    comparison = compare_runs(base, new, parse_limits(["cost:5%", "p95:10%"], place="here"))
+    assert len(comparison.rows) == 126
+    assert not comparison.regressions
+    assert comparison == compare_runs(base, new, parse_limits(["cost:5%,p95:10%"], place="here"))
+
+
+def test_where_the_machine_changed_nothing_is_concluded_but_memory() -> None:
+    base = run("old", cell(steady(200.0), max_memory_mb=100), cpu_loop_ms=20.0)
+    new = run("new", cell(steady(300.0), max_memory_mb=200), cpu_loop_ms=23.0)
+    cost, memory = compare_runs(base, new, (*COST, Limit("memory", 0.05))).rows
+    assert cost.verdict is Verdict.INCONCLUSIVE
+    assert "+15.0% CPU time" in cost.reason
+    assert memory.verdict is Verdict.REGRESSED
+
+
+def test_on_aws_this_machine_does_not_matter() -> None:
+    base = run("old", cell(steady(200.0)), cpu_loop_ms=20.0, backend="aws")
+    new = run("new", cell(steady(300.0)), cpu_loop_ms=40.0, backend="aws")
+    assert only_row(base, new).verdict is Verdict.REGRESSED
+
+
+def test_a_cell_that_no_longer_fits_has_regressed() -> None:
+    gone = Outcomes(published=100, out_of_memory=100)
+    new = run("new", cell([], outcomes=gone))
+    row = only_row(run("old", cell(steady(50.0))), new)
+    assert row.verdict is Verdict.REGRESSED
+    assert "100 out of memory" in row.reason
+
+
+def test_too_few_invocations_say_so() -> None:
+    row = only_row(run("old", cell(steady(50.0))), run("new", cell([50.0, 51.0])))
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert row.reason == "2 warm invocations in the new run"
+    assert row.further == 3
+
+
+def test_new_and_vanished_cells_are_named() -> None:
+    base = run("old", cell(steady(50.0)), cell(steady(50.0), memory_mb=256))
+    new = run("new", cell(steady(50.0)), cell(steady(50.0), memory_mb=1024))
+    comparison = compare_runs(base, new, COST)
+    assert comparison.new_cells == ("svm-reference-1024-10-100",)
+    assert comparison.vanished_cells == ("svm-reference-256-10-100",)
+    for text in (as_table(comparison, width=120), as_markdown(comparison)):
+        assert "without a baseline: svm-reference-1024-10-100" in text
+        assert "baseline only: svm-reference-256-10-100" in text
+
+
+def test_the_timeout_is_not_what_a_cell_is() -> None:
+    comparison = compare_runs(
+        run("old", cell(steady(50.0), timeout_s=60)),
+        run("new", cell(steady(50.0), timeout_s=90)),
+        COST,
+    )
+    assert not comparison.new_cells
+    assert len(comparison.rows) == 1
+
+
+def test_a_cell_measured_twice_counts_once_with_all_its_invocations() -> None:
+    twice = run("old", cell(steady(50.0)), cell(steady(50.0, seed=1)))
+    assert only_row(twice, run("new", cell(steady(50.0)))).base_count == 180
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"partial": True, "partial_reason": "interrupted"}, "no baseline: it is partial"),
+        ({"cells": ()}, "no cells"),
+        ({"backend": "aws"}, "it ran on aws"),
+    ],
+)
+def test_what_is_no_baseline_is_refused(fields, words) -> None:
+    base = dataclasses.replace(run("old", cell(steady(50.0))), **fields)
+    with pytest.raises(RunStoreError, match=words):
+        compare_runs(base, run("new", cell(steady(50.0))), COST)
+
+
+def test_what_else_differs_is_noted() -> None:
+    base = run("old", cell(steady(50.0), provenance={"dataset": "file a.csv"}))
+    new = run("new", cell(steady(50.0)), cpu_loop_ms=None)
+    notes = " ".join(compare_runs(base, new, COST).notes)
+    assert "data sets: file a.csv and bundled" in notes
+    assert "how fast this machine was" in notes
+
+
+def test_markdown_tells_what_changed_first_and_folds_the_rest() -> None:
+    cells = [cell(steady(200.0), memory_mb=memory) for memory in (512, 1024)]
+    slower = [cells[0], cell(steady(400.0, seed=1), memory_mb=1024)]
+    comparison = compare_runs(run("old", *cells), run("new", *slower), COST)
+    text = as_markdown(comparison)
+    assert text.startswith("### Lambda benchmarks: new against old: 1 regressed, 1 unchanged\n")
+    before, _, folded = text.partition("<details>")
+    assert "| svm-reference-1024-10-100 | cost:5% |" in before
+    assert "❌ regressed" in before
+    assert "svm-reference-512-10-100" in folded
+    assert verdict_line(comparison) in as_table(comparison, width=100)
+
+
+def test_text_from_outside_cannot_break_a_markdown_table() -> None:
+    base = run("old", cell(steady(50.0), algorithm="a|b<script>"))
+    text = as_markdown(compare_runs(base, run("new", *base.cells), COST))
+    assert "<script>" not in text
+    assert "a\\|b&lt;script>" in text
+
+
+@pytest.mark.parametrize(
+    ("texts", "limits"),
+    [
+        (["cost:5%"], [("cost", 0.05)]),
+        (["p95: 2.5%", "cost:5%"], [("p95", 0.025), ("cost", 0.05)]),
+        (["memory:10%,init:100%"], [("memory", 0.1), ("init", 1.0)]),
+        ([], []),
+    ],
+)
+def test_limits_are_read(texts, limits) -> None:
+    got = parse_limits(texts, place="--fail-on")
+    assert [limit.metric for limit in got] == [metric for metric, _ in limits]
+    assert [limit.share for limit in got] == pytest.approx([share for _, share in limits])
+    assert parse_limits([str(limit) for limit in got], place="") == got
+
+
+@pytest.mark.parametrize(
+    "text", ["", "cost", "cost:5", "cost:-5%", "speed:5%", "cost:5%;p95:5%", "cost:nan%"]
+)
+def test_what_is_no_limit_is_refused_with_what_is_legal(text) -> None:
+    with pytest.raises(SettingError, match=r"--fail-on: .* legal is METRIC:PERCENT%"):
+        parse_limits([text], place="--fail-on")
+
+
+def test_a_metric_has_one_limit() -> None:
+    with pytest.raises(SettingError, match=r"cost is given twice, as cost:5% and cost:7\.5%"):
+        parse_limits(["cost:5%", "cost:7.5%"], place="--fail-on")
