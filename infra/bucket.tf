@@ -41,30 +41,39 @@ resource "aws_s3_bucket_policy" "this" {
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
-  rule {
-    id     = "packages"
-    status = "Enabled"
+  # The next run uploads again what it needs.
+  dynamic "rule" {
+    for_each = toset(["packages", "artifacts"])
 
-    filter {
-      prefix = "packages/"
-    }
+    content {
+      id     = rule.value
+      status = "Enabled"
 
-    expiration {
-      days = var.package_days
+      filter {
+        prefix = "${rule.value}/"
+      }
+
+      expiration {
+        days = var.package_days
+      }
     }
   }
 
   # What belongs to one run: large messages, and what the publisher was told and has done.
-  rule {
-    id     = "runs"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = toset(["messages", "publisher"])
 
-    filter {
-      prefix = "runs/"
-    }
+    content {
+      id     = rule.value
+      status = "Enabled"
 
-    expiration {
-      days = 1
+      filter {
+        prefix = "${rule.value}/"
+      }
+
+      expiration {
+        days = 1
+      }
     }
   }
 

@@ -26,5 +26,8 @@ locals {
     repository    = var.name
     function_role = local.function_role
     cluster       = var.name
+
+    publisher_role       = "${local.role_prefix}-publisher"
+    publisher_start_role = "${local.role_prefix}-publisher-start"
   }
 }

@@ -105,7 +105,7 @@ resource "aws_ecs_task_definition" "publisher" {
 resource "aws_iam_role" "publisher" {
   count = var.publisher ? 1 : 0
 
-  name               = "${local.role_prefix}-publisher"
+  name               = local.names.publisher_role
   description        = "What the publisher may do"
   assume_role_policy = templatefile("${path.module}/policies/publisher-trust.json", local.names)
 }
@@ -121,7 +121,7 @@ resource "aws_iam_role_policy" "publisher" {
 resource "aws_iam_role" "publisher_start" {
   count = var.publisher ? 1 : 0
 
-  name               = "${local.role_prefix}-publisher-start"
+  name               = local.names.publisher_start_role
   description        = "How Fargate starts the publisher"
   assume_role_policy = templatefile("${path.module}/policies/publisher-trust.json", local.names)
 }

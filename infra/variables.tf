@@ -65,7 +65,7 @@ variable "github_oidc_provider_arn" {
 }
 
 variable "package_days" {
-  description = "Days after which packages in the bucket expire; the next run uploads what it needs again."
+  description = "Days after which packages and models in the bucket expire; the next run uploads what it needs again."
   type        = number
   default     = 90
 
