@@ -11,6 +11,7 @@ from pytest_lambda_ml.cli.export import export
 from pytest_lambda_ml.cli.figures import figures
 from pytest_lambda_ml.cli.import_ import import_
 from pytest_lambda_ml.cli.local import local
+from pytest_lambda_ml.cli.prices import prices
 from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
 from pytest_lambda_ml.cli.report import report
@@ -30,6 +31,7 @@ cli.add_command(local)
 cli.add_command(compare)
 cli.add_command(export)
 cli.add_command(import_)
+cli.add_command(prices)
 cli.add_command(purge)
 cli.add_command(runs)
 cli.add_command(recommend)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["LOCAL_REGION", "aws_options", "clients_for"]
+__all__ = ["LOCAL_REGION", "account_options", "aws_options", "clients_for"]
 
 LOCAL_REGION = "us-east-1"
 """Where sessions at an endpoint without a region are at home."""
@@ -25,14 +25,19 @@ _ENVIRONMENT = {option.name: option.env for option in OPTIONS}
 
 def aws_options(function: F) -> F:
     """``--aws-region``, ``--aws-endpoint-url`` and ``--aws-profile``, as for pytest."""
-    for flag, text in (
-        ("--aws-profile", "AWS profile with the credentials."),
-        ("--aws-endpoint-url", "Talk to this endpoint."),
-        ("--aws-region", "AWS region; several are separated by commas."),
-    ):
-        name = flag.removeprefix("--").replace("-", "_")
-        function = click.option(flag, name, envvar=_ENVIRONMENT[name], help=text)(function)
-    return function
+    text = "AWS region; several are separated by commas."
+    return _option("--aws-region", text)(account_options(function))
+
+
+def account_options(function: F) -> F:
+    """The same without a region, for what has none."""
+    profile = _option("--aws-profile", "AWS profile with the credentials.")
+    return _option("--aws-endpoint-url", "Talk to this endpoint.")(profile(function))
+
+
+def _option(flag: str, text: str) -> Callable[[F], F]:
+    name = flag.removeprefix("--").replace("-", "_")
+    return click.option(flag, name, envvar=_ENVIRONMENT[name], help=text)
 
 
 def clients_for(region: str, endpoint_url: str | None, profile: str | None) -> AwsClients:

@@ -1,4 +1,4 @@
-"""The table of AWS list prices that ships with the package: region × architecture, dated."""
+"""A dated table of AWS list prices, region × architecture: the shipped one, or a newer one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from platformdirs import user_data_path
+
 from pytest_lambda_ml.errors import PriceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["PriceTable", "Prices", "Tier", "load_prices"]
+__all__ = [
+    "PriceTable",
+    "Prices",
+    "Tier",
+    "load_prices",
+    "shipped_price_file",
+    "user_price_file",
+]
 
 _ASSUMABLE = ("request_usd", "sns_publish_usd", "logs_gb_usd")
 """Prices that the reference region lends to regions whose own is unknown."""
@@ -103,13 +113,32 @@ class PriceTable:
         return found
 
 
+def user_price_file() -> Path:
+    """Where `pytest-lambda-ml prices update` keeps what it fetched."""
+    return user_data_path("pytest-lambda-ml", appauthor=False) / "prices.json"
+
+
+def shipped_price_file() -> Traversable:
+    """The table that ships with the package."""
+    return files("pytest_lambda_ml.measure") / "prices.json"
+
+
 @cache
 def load_prices(path: Path | None = None) -> PriceTable:
-    """The price table that ships with the package, or the one in the file ``path``; read once.
+    """The newer of the shipped table and the user's, or the one in the file ``path``; read once.
 
     Raises PriceError when the file cannot be read or is no such table.
     """
-    source = path or files("pytest_lambda_ml.measure") / "prices.json"
+    if path is not None:
+        return _read(path)
+    shipped, own = _read(shipped_price_file()), user_price_file()
+    if not own.is_file():
+        return shipped
+    fetched = _read(own)
+    return fetched if fetched.date >= shipped.date else shipped
+
+
+def _read(source: Path | Traversable) -> PriceTable:
     try:
         data = source.read_bytes()
         table = json.loads(data)
