@@ -142,17 +142,18 @@ void quadratic_scores(const int32_t *ids, const int32_t *ends, int32_t texts, in
 }
 
 /* Mean class shares over the trees. A tree is cut into chains: what is reached by going left and
- * left again, ended by a leaf, lies in a row. features[p] and limits[p]: go right, to next[p], when
- * the text has that word more often than the limit. At a chain's end the feature is vocabulary and
+ * left again, ended by a leaf, lies in a row. nodes[p] is a word's id and, above it, a limit: a text
+ * that has the word more often goes right, to next[p]. At a chain's end the id is vocabulary and
  * next[p] the leaf's row in shares. first[id][tree]: how many nodes of the tree's first chain a
  * text can skip whose words begin with this one; the row after the last id skips to the end.
- * counts (one for each word and one more, zeroed) and skips (one for each tree) are for this alone.
+ * counts (one for each word and one more, zeroed), skips and places (one for each tree) are for
+ * this alone. Looking at one tree after the other would wait for memory at every step: instead
+ * all trees take a step, and what the next one reads is on its way meanwhile.
  */
 void forest_scores(const int32_t *ids, const int32_t *ends, int32_t texts, int32_t vocabulary,
-                   const uint32_t *features, const uint8_t *limits, const uint32_t *next,
-                   const uint32_t *roots, const uint16_t *first, int32_t trees,
-                   const double *shares, int32_t classes, uint8_t *counts, uint16_t *skips,
-                   double *scores)
+                   const uint32_t *nodes, const uint32_t *next, const uint32_t *roots,
+                   const uint16_t *first, int32_t trees, const double *shares, int32_t classes,
+                   uint8_t *counts, uint16_t *skips, uint32_t *places, double *scores)
 {
     int32_t begin = 0;
     counts[vocabulary] = UINT8_MAX; /* a chain's end is always met */
@@ -164,15 +165,31 @@ void forest_scores(const int32_t *ids, const int32_t *ends, int32_t texts, int32
             row = first + (int64_t)ids[i] * trees;
             for (int32_t t = 0; t < trees; t++) skips[t] = row[t] < skips[t] ? row[t] : skips[t];
         }
+        for (int32_t t = 0; t < trees; t++) {
+            places[t] = roots[t] + skips[t];
+            __builtin_prefetch(nodes + places[t]);
+            __builtin_prefetch(next + places[t]);
+        }
+        for (int32_t t = 0; t < trees; t++) {
+            const uint32_t node = nodes[places[t]];
+            if ((node & ID_MASK) == (uint32_t)vocabulary) continue;
+            places[t] = counts[node & ID_MASK] > node >> ID_BITS ? next[places[t]] : places[t] + 1;
+            __builtin_prefetch(nodes + places[t]);
+        }
+        for (int32_t t = 0; t < trees; t++) {
+            uint32_t place = places[t];
+            for (;;) {
+                while (!counts[nodes[place] & ID_MASK]) place++;
+                const uint32_t id = nodes[place] & ID_MASK, limit = nodes[place] >> ID_BITS;
+                if (id == (uint32_t)vocabulary) break;
+                place = counts[id] > limit ? next[place] : place + 1;
+            }
+            places[t] = place;
+            __builtin_prefetch(next + place);
+        }
         for (int32_t c = 0; c < classes; c++) scores[c] = 0;
         for (int32_t t = 0; t < trees; t++) {
-            uint32_t node = roots[t] + skips[t];
-            for (;;) {
-                while (!counts[features[node]]) node++;
-                if (features[node] == (uint32_t)vocabulary) break;
-                node = counts[features[node]] > limits[node] ? next[node] : node + 1;
-            }
-            const double *leaf = shares + (int64_t)next[node] * classes;
+            const double *leaf = shares + (int64_t)next[places[t]] * classes;
             for (int32_t c = 0; c < classes; c++) scores[c] += leaf[c];
         }
         for (int32_t c = 0; c < classes; c++) scores[c] /= trees;

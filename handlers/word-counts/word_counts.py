@@ -82,6 +82,6 @@ class ForestModel(Model):
 
     def load(self):
         """The function from encoded texts to scores."""
-        nodes = self.numbers(("features.u32", "I"), ("limits.u8", "B"), ("next.u32", "I"))
-        trees = self.numbers(("roots.u32", "I"), ("first.u16", "H"), ("shares.f64", "d"))
-        return loops.Forest(self.vocabulary.size, *nodes, *trees, classes=len(self.classes))
+        nodes = self.numbers(("nodes.u32", "I"), ("next.u32", "I"), ("roots.u32", "I"))
+        leaves = self.numbers(("first.u16", "H"), ("shares.f64", "d"))
+        return loops.Forest(self.vocabulary.size, *nodes, *leaves, classes=len(self.classes))

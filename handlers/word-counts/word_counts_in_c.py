@@ -26,7 +26,7 @@ index_words = declare("index_words", "PiPPi", ctypes.c_int32)
 find_words = declare("find_words", "PiPPPiPP", ctypes.c_int32)
 linear_scores = declare("linear_scores", "PPiPPiP")
 quadratic_scores = declare("quadratic_scores", "PPiiPPPiP")
-forest_scores = declare("forest_scores", "PPiiPPPPPiPiPPP")
+forest_scores = declare("forest_scores", "PPiiPPPPiPiPPPP")
 find_largest_columns = declare("largest_columns", "PiiP")
 
 
@@ -102,20 +102,13 @@ class Quadratic:
 class Forest:
     """Mean class shares over the trees; see word_counts.c for what the numbers are."""
 
-    def __init__(self, vocabulary, features, limits, following, roots, first, shares, *, classes):
+    def __init__(self, vocabulary, nodes, following, roots, first, shares, *, classes):
         self.classes = classes
-        self.numbers = (features, limits, following, roots, first)
-        self.shares = shares
-        self.counts, self.skips = zeros("B", vocabulary + 1), zeros("H", len(roots))
-        self.model = (
-            vocabulary,
-            *map(address, self.numbers),
-            len(roots),
-            address(shares),
-            classes,
-            address(self.counts),
-            address(self.skips),
-        )
+        self.numbers = (nodes, following, roots, first, shares)
+        trees = len(roots)
+        self.scratch = (zeros("B", vocabulary + 1), zeros("H", trees), zeros("I", trees))
+        *tables, leaves = map(address, self.numbers)
+        self.model = (vocabulary, *tables, trees, leaves, classes, *map(address, self.scratch))
 
     def __call__(self, encoded):
         ids, ends, texts = encoded

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 LANGUAGE = "python"
 WORD = re.compile(r"(?u)\b\w\w+\b")  # CountVectorizer's token_pattern
+ID_BITS = 24
+ID_MASK = (1 << ID_BITS) - 1
 
 
 class Vocabulary:
@@ -68,9 +70,9 @@ class Quadratic:
 class Forest:
     """Mean class shares over the trees; see word_counts.c for what the numbers are."""
 
-    def __init__(self, vocabulary, features, limits, following, roots, first, shares, *, classes):
+    def __init__(self, vocabulary, nodes, following, roots, first, shares, *, classes):
         self.end = vocabulary
-        self.nodes = (features, limits, following)
+        self.nodes, self.following = nodes, following
         self.roots = roots.tolist()
         self.first = first
         rows = range(0, len(shares) + 1, classes)
@@ -90,15 +92,15 @@ class Forest:
 
     def leaves(self, counts):
         """The leaf of each tree that a text with these word counts falls to."""
-        features, limits, following = self.nodes
+        nodes, following = self.nodes, self.following
         trees, end = len(self.roots), self.end
         rows = [self.first[one * trees : (one + 1) * trees] for one in (end, end, *counts)]
         for root, skip in zip(self.roots, map(min, *rows), strict=True):
-            node = root + skip
-            while (feature := features[node]) != end:
-                right = feature in counts and counts[feature] > limits[node]
-                node = following[node] if right else node + 1
-            yield following[node]
+            place = root + skip
+            while (word := nodes[place] & ID_MASK) != end:
+                right = word in counts and counts[word] > nodes[place] >> ID_BITS
+                place = following[place] if right else place + 1
+            yield following[place]
 
 
 def sum_in_order(numbers):

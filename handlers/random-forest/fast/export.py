@@ -9,45 +9,45 @@ import numpy as np
 from write_word_counts import folders, write_model
 
 LARGEST_LIMIT, LARGEST_SKIP = 254, 65535
+ID_BITS = 24
 
 reference, out = folders(__doc__)
 vectorizer = joblib.load(reference / "vectorizer.joblib")
 model = joblib.load(reference / "model.joblib")
 end = len(vectorizer.vocabulary_)
 
-columns = {"features.u32": [], "limits.u8": [], "next.u32": []}
-leaves, roots, base = [], [], 0
+nodes, following, leaves, roots = [], [], [], []
+base = leaf_count = 0
 first = np.empty((end + 1, len(model.estimators_)), "<u2")
 for number, tree in enumerate(estimator.tree_ for estimator in model.estimators_):
-    nodes = np.arange(tree.node_count)
+    numbers = np.arange(tree.node_count)
     is_leaf = tree.children_left < 0
-    if not np.array_equal(tree.children_left[~is_leaf], nodes[~is_leaf] + 1):
+    if not np.array_equal(tree.children_left[~is_leaf], numbers[~is_leaf] + 1):
         raise SystemExit("this engine knows no trees grown best-first (max_leaf_nodes)")
     limits = np.where(is_leaf, 0, np.floor(tree.threshold))  # counts are whole numbers
     if limits.max(initial=0) > LARGEST_LIMIT:
         raise SystemExit(f"this engine knows no word counts above {LARGEST_LIMIT}")
-    leaf_rows = len(leaves) + np.cumsum(is_leaf) - 1
-    columns["features.u32"].append(np.where(is_leaf, end, tree.feature).astype("<u4"))
-    columns["limits.u8"].append(limits.astype("u1"))
-    following = np.where(is_leaf, leaf_rows, tree.children_right + base)
-    columns["next.u32"].append(following.astype("<u4"))
-    leaves.extend(tree.value[is_leaf, 0])
+    leaf_rows = leaf_count + np.cumsum(is_leaf) - 1
+    words = np.where(is_leaf, end, tree.feature)
+    nodes.append((words + (limits.astype(int) << ID_BITS)).astype("<u4"))
+    following.append(np.where(is_leaf, leaf_rows, tree.children_right + base).astype("<u4"))
+    leaves.append(tree.value[is_leaf, 0])
     roots.append(base)
     base += tree.node_count
+    leaf_count += len(leaves[-1])
     # The first place of each word on the path from the root to the left, else the path's end.
     length = int(np.argmax(is_leaf))
     path = tree.feature[:length]
     first[:, number] = min(length, LARGEST_SKIP)
-    first[path[::-1], number] = np.minimum(nodes[:length][::-1], LARGEST_SKIP)
+    first[path[::-1], number] = np.minimum(numbers[:length][::-1], LARGEST_SKIP)
 
 # Most leaves are of one class alone: equal shares are kept once.
-shares, rows = np.unique(leaves, axis=0, return_inverse=True)
-features, following = (np.concatenate(columns[name]) for name in ("features.u32", "next.u32"))
-at_end = features == end
+shares, rows = np.unique(np.concatenate(leaves), axis=0, return_inverse=True)
+nodes, following = np.concatenate(nodes), np.concatenate(following)
+at_end = nodes == end
 following[at_end] = rows.reshape(-1)[following[at_end]]
-features.tofile(out / "features.u32")
+nodes.tofile(out / "nodes.u32")
 following.tofile(out / "next.u32")
-np.concatenate(columns["limits.u8"]).tofile(out / "limits.u8")
 np.array(roots, "<u4").tofile(out / "roots.u32")
 first.tofile(out / "first.u16")
 shares.astype("<f8").tofile(out / "shares.f64")
