@@ -160,6 +160,12 @@ def test_what_is_compiled_for_another_machine_is_refused(build):
         build(artifacts={"fast.so": header}, target=ARM)
 
 
+@pytest.mark.parametrize("target", [X86, ARM])
+def test_a_carried_engine_that_has_libraries_for_both_can_be_packaged(target, tmp_path):
+    folder = find_handler("k-means", engine="fast", search=[])
+    assert build_package(folder, None, tmp_path, target=target).kind == "zip"
+
+
 def test_a_file_of_a_distribution_is_not_overwritten(shop, build):
     shop.add("clash", files={"handler.py": ""})
     with pytest.raises(ArtifactError, match=r"handler\.py would be in the package twice"):

@@ -83,12 +83,13 @@ def gather(folder: HandlerFolder, artifacts: Path | None, temporary: Path) -> Co
     )
 
 
-def check_architecture(subject: str, entries: Mapping[str, Entry], target: Target) -> None:
-    """Raise `ArtifactError` when a compiled file among them is for another architecture.
+def check_architecture(subject: str, artifacts: Mapping[str, Entry], target: Target) -> None:
+    """Raise `ArtifactError` when a compiled artifact is for another architecture.
 
-    What train.py compiles, it compiles for the machine that it runs on.
+    What train.py compiles, it compiles for the machine that it runs on. (A handler's own folder may
+    hold a library for each architecture.)
     """
-    for name, entry in sorted(entries.items()):
+    for name, entry in sorted(artifacts.items()):
         with entry.path.open("rb") as file:
             header = file.read(20)
         machine = int.from_bytes(header[18:20], "little")
