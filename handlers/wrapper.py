@@ -147,7 +147,7 @@ def lambda_handler(event, context):
             "cpu_model": cpu_model(),
             "output_digest": digest,
             "weights": weights(),
-            "figures": figures,
+            "figures": {**quality(), **figures},
             "error_type": None,
             "error_message": None,
             **failure,
@@ -247,3 +247,11 @@ def weights():
     """Where the model's weights come from, if train.py wrote weights.txt; else None."""
     path = Path(__file__).with_name("weights.txt")
     return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+@cache
+def quality():
+    """What train.py or export.py measured of the model, if it wrote quality.json."""
+    path = Path(__file__).with_name("quality.json")
+    measured = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {f"quality_{name}": value for name, value in measured.items()}

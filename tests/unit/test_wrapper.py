@@ -243,6 +243,12 @@ def test_figures_and_weights_of_the_handler_are_in_the_record(invoke):
     assert plain.figures == {}
 
 
+def test_what_training_measured_of_the_model_is_in_the_record_beside_the_figures(invoke):
+    handler = ECHO + "\ndef figures():\n    return {'tokens': 3}\n"
+    (record,) = records(invoke(handler, sns(), files={"quality.json": '{"cosine": 0.5}'}))
+    assert record.figures == {"quality_cosine": 0.5, "tokens": 3}
+
+
 def test_without_weights_txt_there_are_no_weights_to_tell(invoke):
     (record,) = records(invoke(ECHO, sns()))
     assert record.weights is None

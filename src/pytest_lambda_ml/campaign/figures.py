@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from pytest_lambda_ml.campaign.cold_start import loaded_inside, made_ready_ms, waterfall
+from pytest_lambda_ml.campaign.ml_units import QUALITY_PREFIX, ml_units, reported_quality
 from pytest_lambda_ml.campaign.quality import Quality
 from pytest_lambda_ml.campaign.result import CellFigures
 from pytest_lambda_ml.measure.pricing import gb_seconds, invocation_cost, total_cost
@@ -89,6 +90,8 @@ def cell_figures(
         agreement=quality.agreement,
         max_difference=quality.max_difference,
         unverified=quality.unverified,
+        **ml_units(warm, configuration.batch_size, cost),
+        quality=reported_quality(invocations),
     )
 
 
@@ -151,6 +154,13 @@ def extra_info(result: CellResult) -> dict[str, str | int | float | None]:
         "makespan_s": figures.makespan_s,
         "agreement": figures.agreement,
         "max_difference": figures.max_difference,
+        "items_per_s": figures.items_per_s,
+        "tokens_per_s": figures.tokens_per_s,
+        "time_to_first_token_ms": figures.time_to_first_token_ms,
+        "cost_usd_per_million_tokens": figures.cost_usd_per_million_tokens,
+        "prompt_tokens": figures.prompt_tokens,
+        "new_tokens": figures.new_tokens,
+        **{QUALITY_PREFIX + name: value for name, value in figures.quality.items()},
         "vcpu": configuration.vcpu,
         "cpu_enforced": provenance.cpu_enforced,
         "memory_enforced": provenance.memory_enforced,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_lambda_ml.measure.pricing import Cost
     from pytest_lambda_ml.model import Configuration, Invocation, Outcomes, Provenance
 
@@ -23,6 +25,8 @@ class CellFigures:
     parts, ``first_batch_ms_p50`` is what comes after it.
     ``agreement``, ``max_difference`` and ``unverified`` compare outputs with the reference's, where
     the engine promises something of them; see `campaign.quality.Quality`.
+    ``quality`` is what training measured of the model, by name; rates and tokens are explained in
+    `campaign.ml_units`.
     ``makespan_s`` runs from the first to the last line that the cell's environments logged.
     """
 
@@ -51,6 +55,13 @@ class CellFigures:
     agreement: float | None = None
     max_difference: float | None = None
     unverified: int | None = None
+    items_per_s: float | None = None
+    tokens_per_s: float | None = None
+    time_to_first_token_ms: float | None = None
+    cost_usd_per_million_tokens: float | None = None
+    prompt_tokens: float | None = None
+    new_tokens: float | None = None
+    quality: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
