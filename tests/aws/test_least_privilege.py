@@ -375,7 +375,7 @@ def test_a_resource_is_named_wherever_aws_lets_it_be(policy: str) -> None:
 @pytest.mark.parametrize("policy", IDENTITY_POLICIES)
 def test_it_is_short_enough_for_a_managed_policy_whatever_the_names(policy: str) -> None:
     """IAM counts 6,144 characters at most, white space apart."""
-    longest = {name: "x" * 64 for name in NAMES} | {"account": ACCOUNT, "region": "ap-southeast-1"}
+    longest = dict.fromkeys(NAMES, "x" * 64) | {"account": ACCOUNT, "region": "ap-southeast-1"}
     assert len(policy_document(policy, **{**longest, "partition": "aws-us-gov"})) <= 6144
 
 
