@@ -379,6 +379,12 @@ OPTIONS: tuple[Option, ...] = (
         default="quick",
     ),
     Option(
+        "full --lambda-full",
+        _switch,
+        "Measure the largest models on this machine, too: they need gigabytes and minutes",
+        default=False,
+    ),
+    Option(
         "dry_run --lambda-dry-run",
         _switch,
         "Deploy nothing: say what the selected cells would cost, how long they would take, and "
@@ -461,6 +467,7 @@ class Settings:
     metric: Metric = "billed"
     datasets: Mapping[str, str] = field(default_factory=dict)
     preset: PresetName = "quick"
+    full: bool = False
     dry_run: bool = False
     budget_usd: Decimal | None = None
     baseline: str | None = None

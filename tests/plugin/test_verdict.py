@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pytest_lambda_ml.errors import CellFailedError, SettingError
 from pytest_lambda_ml.model import FailureRecord, Invocation, Outcome, Outcomes, Report
-from pytest_lambda_ml.plugin.verdict import check_outcomes, parse_allow
+from pytest_lambda_ml.plugin.verdict import check_outcomes, check_quality, parse_allow
 
 
 def result(*outcomes: Outcome, published: int | None = None):
@@ -57,6 +59,31 @@ def test_allowed_outcomes_pass_and_others_still_fail() -> None:
     check_outcomes(result(Outcome.OUT_OF_MEMORY), allow, "/runs/x")
     with pytest.raises(CellFailedError, match="1 timed_out"):
         check_outcomes(result(Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT), allow, "/runs/x")
+
+
+@pytest.mark.parametrize(
+    ("measured", "complaint"),
+    [
+        ({"cosine": 0.995}, None),
+        ({"cosine": 0.98}, r"its cosine is 0\.98, not 0\.99 .*handler\.toml"),
+        ({"cosine": float("nan")}, "its cosine is nan"),
+        ({"token_agreement": 0.1}, None),
+        ({}, None),
+    ],
+)
+def test_measured_quality_is_held_to_what_the_engine_promises(measured, complaint) -> None:
+    folder = SimpleNamespace(
+        path=Path("bert/fast"),
+        quality_floors={"cosine": 0.99},
+        agreement_floor=None,
+        difference_ceiling=None,
+    )
+    cell = result(Outcome.SUCCEEDED)
+    cell.figures = SimpleNamespace(
+        quality=measured, agreement=None, max_difference=None, unverified=None
+    )
+    with pytest.raises(CellFailedError, match=complaint) if complaint else nullcontext():
+        check_quality(cell, folder)
 
 
 def test_only_the_first_few_are_named() -> None:

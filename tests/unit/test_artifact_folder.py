@@ -99,6 +99,7 @@ def test_a_folder_without_requirements_is_told_to_have_some(tmp_path, make_handl
         ('timeout_s = "5"', "timeout_s must be of type int"),
         ("timeout_s = true", "timeout_s must be of type int"),
         ("dataset = ", "not valid TOML"),
+        ('quality_floors.cosine = "high"', r"quality_floors\.cosine must be a number: 'high'"),
     ],
 )
 def test_wrong_settings_name_the_file_and_the_key(tmp_path, make_handler, settings, complaint):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from pytest_lambda_ml.artifact.carried import carried_handlers
 from pytest_lambda_ml.errors import HandlerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["REFERENCE", "HandlerFolder", "file_sha256", "find_handler"]
 
@@ -27,6 +27,8 @@ SETTINGS: dict[str, type] = {
     "include": list,
     "agreement_floor": float,
     "difference_ceiling": float,
+    "quality_floors": dict,
+    "large": str,
     "package": str,
 }
 """The keys of handler.toml and the type of each."""
@@ -48,6 +50,10 @@ class HandlerFolder:
     that this engine promises, ``difference_ceiling`` the largest absolute difference of numbers;
     ``None``: it promises nothing, and nothing is compared.
 
+    ``quality_floors`` are the least values, by name, that training may have measured of the model
+    (see quality.json in handlers/README.md). ``large`` says what makes the algorithm too much for
+    a machine to be measured on unasked (``"2.2 GB of weights"``).
+
     ``package`` is what it is deployed to AWS as, one of `PACKAGE_KINDS` (``None``: what fits).
     """
 
@@ -61,6 +67,8 @@ class HandlerFolder:
     include: tuple[Path, ...] = ()
     agreement_floor: float | None = None
     difference_ceiling: float | None = None
+    quality_floors: Mapping[str, float] = field(default_factory=dict)
+    large: str | None = None
     package: str | None = None
 
     @property
@@ -191,6 +199,9 @@ def _settings(folder: Path) -> dict[str, Any]:
             raise HandlerError(f"{path}: unknown key {key!r}; known are {', '.join(SETTINGS)}")
         if type(value) is not SETTINGS[key]:
             raise HandlerError(f"{path}: {key} must be of type {SETTINGS[key].__name__}: {value!r}")
+    for name, least in settings.get("quality_floors", {}).items():
+        if isinstance(least, bool) or not isinstance(least, int | float):
+            raise HandlerError(f"{path}: quality_floors.{name} must be a number: {least!r}")
     if settings.get("package", PACKAGE_KINDS[0]) not in PACKAGE_KINDS:
         raise HandlerError(
             f"{path}: package is one of {', '.join(PACKAGE_KINDS)}: {settings['package']!r}"

@@ -30,7 +30,7 @@ from pytest_lambda_ml.campaign.plan import batch, plan_messages
 from pytest_lambda_ml.campaign.quality import ExpectedOutputs
 from pytest_lambda_ml.campaign.session import Backend, CampaignSession
 from pytest_lambda_ml.datasets import load_dataset
-from pytest_lambda_ml.errors import SettingError
+from pytest_lambda_ml.errors import SettingError, UnsupportedError
 from pytest_lambda_ml.local import ask_endpoint, start_endpoint
 from pytest_lambda_ml.settings import OPTIONS
 from pytest_lambda_ml.store.run_folder import create_run_folder
@@ -224,13 +224,19 @@ class Preparation:
         self._datasets: dict[str, Dataset] = {}
 
     def handler(self, handler: str | Path, engine: str, search: Sequence[Path]) -> HandlerFolder:
-        """The handler folder, checked to be runnable here.
+        """The handler folder, checked to be trainable here, and runnable where it runs here.
 
         Raises HandlerError when it is not found, UnsupportedError when it needs what is not
         installed.
         """
         folder = find_handler(handler, engine=engine, search=search)
-        check_requirements(folder)
+        if folder.large and not (self.settings.full or self.settings.aws_regions):
+            raise UnsupportedError(
+                f"{folder.name} has {folder.large}: add --lambda-full to measure it on this machine"
+            )
+        trained_here = folder.derived or (folder.path / "train.py").is_file()
+        if self.target is None or trained_here:
+            check_requirements(folder)
         return folder
 
     def dataset(self, kind: str) -> Dataset:
