@@ -113,7 +113,13 @@ def test_the_role_may_write_logs_and_failures_read_the_bucket_and_nothing_else(
             f"arn:aws:logs:eu-west-1:123456789012:log-group:{log_group_name(site.run_id)}:*",
         ),
         ("sqs:SendMessage", site.deployer.shared.queue_arn),
-        ("s3:GetObject", f"arn:aws:s3:::{site.deployer.shared.bucket}/*"),
+        (
+            "s3:GetObject",
+            [
+                f"arn:aws:s3:::{site.deployer.shared.bucket}/artifacts/*",
+                f"arn:aws:s3:::{site.deployer.shared.bucket}/messages/*",
+            ],
+        ),
     ]
 
 

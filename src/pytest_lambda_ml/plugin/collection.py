@@ -212,10 +212,12 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
         return None
     settings = config.stash[SETTINGS]
     where = (
-        f"AWS {settings.aws_region}"
+        f"{'the AWS path' if settings.aws_endpoint_url else 'AWS'} {settings.aws_region}"
         if settings.aws_region
         else settings.aws_endpoint_url or "the local Lambda endpoint (no AWS, no cost)"
     )
+    if settings.aws_region and settings.aws_endpoint_url:
+        where += f" at {settings.aws_endpoint_url}"
     if settings.dry_run:
         where = f"dry run, nothing is deployed; {where}"
     data = ", ".join(f"{kind} {path}" for kind, path in settings.datasets.items()) or "bundled"
