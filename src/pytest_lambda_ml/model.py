@@ -19,6 +19,7 @@ __all__ = [
     "BatchOutputs",
     "Configuration",
     "FailureRecord",
+    "Finding",
     "InitReport",
     "Invocation",
     "InvocationRecord",
@@ -102,6 +103,19 @@ class Configuration:
     def vcpu(self) -> float:
         """The CPU share that the memory size buys."""
         return vcpu(self.memory_mb)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found of one thing, and what to do about it.
+
+    ``"missing"`` keeps a campaign from running, ``"warning"`` makes it less than it could be.
+    """
+
+    subject: str
+    state: Literal["ok", "warning", "missing"]
+    detail: str
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,16 +72,24 @@ def find_roles(clients: AwsClients, run_id: str | None = None) -> list[Found]:
 
     Roles have no region of their own: it is part of their names.
     """
-    prefix = f"{names.run_prefix(run_id)}-" if run_id else f"{names.PREFIX}-"
     found = []
     with backend_errors("looking for roles (iam:ListRoles, iam:ListRoleTags)"):
-        for page in clients.iam.get_paginator("list_roles").paginate():
-            for name in (role["RoleName"] for role in page["Roles"]):
-                if name.startswith(prefix) and name.endswith(f"-{clients.region}-function"):
-                    tags = clients.iam.list_role_tags(RoleName=name)["Tags"]
-                    if any(tag["Key"] == RUN_TAG for tag in tags):
-                        found.append(_found(Resource(Kind.ROLE, name), tags))
+        for name in _role_names(clients, run_id):
+            tags = clients.iam.list_role_tags(RoleName=name)["Tags"]
+            if any(tag["Key"] == RUN_TAG for tag in tags):
+                found.append(_found(Resource(Kind.ROLE, name), tags))
     return found
+
+
+def _role_names(clients: AwsClients, run_id: str | None) -> list[str]:
+    """The role of one run has a known name, so that nothing has to be listed."""
+    if run_id is not None:
+        name = names.role_name(run_id, clients.region)
+        return [name] if exists(clients, Resource(Kind.ROLE, name)) else []
+    pages = clients.iam.get_paginator("list_roles").paginate()
+    found = (role["RoleName"] for page in pages for role in page["Roles"])
+    end = f"-{clients.region}-function"
+    return [n for n in found if n.startswith(f"{names.PREFIX}-") and n.endswith(end)]
 
 
 def find_log_groups(clients: AwsClients, run_id: str | None = None) -> list[Found]:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from pytest_lambda_ml.cli.compare import compare
+from pytest_lambda_ml.cli.doctor import doctor
 from pytest_lambda_ml.cli.export import export
 from pytest_lambda_ml.cli.figures import figures
 from pytest_lambda_ml.cli.import_ import import_
@@ -27,6 +28,7 @@ def cli() -> None:
     """Benchmark machine-learning inference on AWS Lambda; `pytest` does the benchmarking."""
 
 
+cli.add_command(doctor)
 cli.add_command(local)
 cli.add_command(compare)
 cli.add_command(export)
