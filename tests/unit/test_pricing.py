@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
 from importlib.resources import files
 
@@ -206,6 +207,23 @@ def test_asynchronous_events_above_256_kb_count_for_more(payload, requests):
 )
 def test_sns_counts_a_publish_per_64_kb(message, publishes):
     assert publish_units(message) == publishes
+
+
+def test_snap_start_pays_three_hours_of_its_snapshot_and_each_restore(us_east_1):
+    restored = replace(report(100, 2048), restore_duration_ms=390.0)
+    reports = [restored, restored, report(100, 2048)]
+    cost = total_cost(reports, 512, 3, 300, 0, us_east_1, snapshot_mb=2048)
+    kept, restores = 2 * 3 * 3600 * Decimal("0.0000015046"), 2 * 2 * Decimal("0.0001397998")
+    assert cost.snap_start_usd == kept + restores
+    assert cost.total_usd > total_cost(reports, 512, 3, 300, 0, us_east_1).total_usd
+    assert total_cost(reports, 512, 3, 300, 0, us_east_1).snap_start_usd == 0
+
+
+def test_snap_start_without_a_price_is_left_out_and_said_so():
+    prices = load_prices().prices("eu-west-1")
+    cost = total_cost([report(100, 2048)], 512, 1, 100, 0, prices, snapshot_mb=2048)
+    assert cost.snap_start_usd is None
+    assert "the total leaves out SnapStart: no price is known for eu-west-1" in cost.notes
 
 
 def test_total_is_itemised(us_east_1):

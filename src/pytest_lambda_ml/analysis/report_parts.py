@@ -287,6 +287,7 @@ def bill_of(run: Run) -> Sheet:
         ("ephemeral storage", total.ephemeral_usd),
         ("SNS", total.sns_usd),
         ("log ingestion", total.logs_usd),
+        *([("SnapStart", total.snap_start_usd)] if total.snap_start_usd != 0 else []),
         ("in all", total.total_usd),
     )
     date = run.cells[0].provenance.price_date if run.cells else ABSENT

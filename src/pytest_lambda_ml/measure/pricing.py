@@ -45,6 +45,8 @@ _MB_PER_GB = 1024
 _BYTES_PER_GB = 1024**3
 _MS_PER_S = 1000
 _EPHEMERAL_MB_INCLUDED = 512
+_SNAPSHOT_MS = 3 * 3600 * _MS_PER_S
+"""What keeping a published version's snapshot is billed for at least; a cell lives no longer."""
 
 _ITEM_NAMES = {
     "gb_seconds_usd": "GB-seconds",
@@ -52,6 +54,7 @@ _ITEM_NAMES = {
     "ephemeral_usd": "ephemeral storage",
     "sns_usd": "SNS",
     "logs_usd": "log ingestion",
+    "snap_start_usd": "SnapStart",
 }
 _ITEM_OF_PRICE = {
     "request_usd": "requests_usd",
@@ -73,6 +76,7 @@ class Cost:
     ephemeral_usd: Decimal | None = _ZERO
     sns_usd: Decimal | None = _ZERO
     logs_usd: Decimal | None = _ZERO
+    snap_start_usd: Decimal | None = _ZERO
     notes: tuple[str, ...] = ()
 
     @property
@@ -98,6 +102,7 @@ class Cost:
             self.ephemeral_usd,
             self.sns_usd,
             self.logs_usd,
+            self.snap_start_usd,
         )
 
 
@@ -137,13 +142,17 @@ def total_cost(
     published_bytes: int,
     log_bytes: int,
     prices: Prices,
+    *,
+    snapshot_mb: int | None = None,
 ) -> Cost:
     """Everything that a cell put on the bill.
 
     ``reports`` are all of them: cold, retried and duplicate ones too; each is one attempt, and
     pays for its requests, GB-seconds and ephemeral storage above 512 MB. ``published_bytes`` is
     the sum over the messages, which are taken to be of one size; ``log_bytes`` is what CloudWatch
-    Logs ingested. Reports without a billed duration or a memory size are counted in a note.
+    Logs ingested. ``snapshot_mb`` is the memory of a function with SnapStart: keeping its snapshot
+    is billed for three hours at least, and each restore by the memory (AWS Lambda pricing).
+    Reports without a billed duration or a memory size are counted in a note.
     """
     billed_ms: defaultdict[int, float] = defaultdict(float)
     unbilled = 0
@@ -163,8 +172,20 @@ def total_cost(
         ),
         "sns_usd": _usd(published_messages * publish_units(bytes_each), prices.sns_publish_usd),
         "logs_usd": _usd(Decimal(log_bytes) / _BYTES_PER_GB, prices.logs_gb_usd),
+        "snap_start_usd": _snap_start_usd(reports, snapshot_mb, prices),
     }
     return Cost(**items, notes=_notes(items, unbilled, prices))
+
+
+def _snap_start_usd(
+    reports: Sequence[Report], snapshot_mb: int | None, prices: Prices
+) -> Decimal | None:
+    if snapshot_mb is None:
+        return _ZERO
+    restores = sum(report.restore_duration_ms is not None for report in reports)
+    kept = _usd(gb_seconds(_SNAPSHOT_MS, snapshot_mb), prices.snapstart_cache_gb_second_usd)
+    restored = _usd(Decimal(restores * snapshot_mb) / _MB_PER_GB, prices.snapstart_restore_gb_usd)
+    return None if kept is None or restored is None else kept + restored
 
 
 def _usd(quantity: Decimal | int, price: Decimal | None) -> Decimal | None:

@@ -261,6 +261,7 @@ def _beneath(results: Sequence[CellResult], width: int, run_dir: str, *, partial
         "ephemeral storage": total.ephemeral_usd,
         "SNS": total.sns_usd,
         "log ingestion": total.logs_usd,
+        **({"SnapStart": total.snap_start_usd} if total.snap_start_usd != 0 else {}),
     }
     itemised = ", ".join(f"{name} {money(usd)}" for name, usd in items.items())
     bill = (
