@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import pytest
-from conftest import Example
 
 FILES = {
     "emotions.csv": "Emotion,Text\n" + "".join(f"joy,message number {n}\n" for n in range(25)),
@@ -77,12 +75,12 @@ FILES = {
 
 
 @pytest.fixture
-def project(example: Callable[[Mapping[str, str]], Example]) -> Example:
+def project(example):
     return example(FILES)
 
 
 @pytest.fixture(scope="module")
-def measured(module_example: Callable[[Mapping[str, str]], Example]) -> Example:
+def measured(module_example):
     """A project in which one of two cells was measured."""
     project = module_example(FILES)
     got = project.run_pytest("test_echo.py", "-k", "512")
@@ -90,7 +88,7 @@ def measured(module_example: Callable[[Mapping[str, str]], Example]) -> Example:
     return project
 
 
-def test_a_dry_run_deploys_nothing_and_prices_every_cell(project: Example) -> None:
+def test_a_dry_run_deploys_nothing_and_prices_every_cell(project) -> None:
     """Not even with a region and no credentials: it talks to nobody."""
     tests = ("test_echo.py", "test_other.py")
     got = project.run_pytest(*tests, "--lambda-dry-run", "--aws-region", "eu-west-1")
@@ -107,7 +105,7 @@ def test_a_dry_run_deploys_nothing_and_prices_every_cell(project: Example) -> No
     assert re.search(r"15 +\$0\.0000\d+ to \$0\.005\d* .*1 ms to timeout", row), row
 
 
-def test_what_was_measured_before_is_expected_again(measured: Example) -> None:
+def test_what_was_measured_before_is_expected_again(measured) -> None:
     got = measured.run_pytest("test_echo.py", "--lambda-dry-run", "--lambda-budget", "0.004")
     assert got.returncode == 0, got.text
     (run,) = measured.runs()
@@ -124,7 +122,7 @@ def test_what_was_measured_before_is_expected_again(measured: Example) -> None:
     assert got.has("The budget of $0.004 lies within: publishing may stop before the end.")
 
 
-def test_a_budget_below_the_expected_cost_is_refused_naming_both(measured: Example) -> None:
+def test_a_budget_below_the_expected_cost_is_refused_naming_both(measured) -> None:
     got = measured.run_pytest("test_echo.py", "-k", "512", "--lambda-budget", "0.000001")
     assert got.returncode == pytest.ExitCode.USAGE_ERROR
     assert got.has("--lambda-budget: the 1 selected cells are expected to cost $0.0000")
@@ -132,7 +130,7 @@ def test_a_budget_below_the_expected_cost_is_refused_naming_both(measured: Examp
     assert len(measured.runs()) == 1
 
 
-def test_publishing_stops_at_the_budget_and_what_came_is_kept(project: Example) -> None:
+def test_publishing_stops_at_the_budget_and_what_came_is_kept(project) -> None:
     """Room for one message at the timeout (20 s at 1 GB is $0.000333), and for a few that came."""
     arguments = ("--lambda-budget", "0.00037", "--lambda-memory", "1024", "--benchmark-autosave")
     got = project.run_pytest("test_slow.py", *arguments)
@@ -149,7 +147,7 @@ def test_publishing_stops_at_the_budget_and_what_came_is_kept(project: Example) 
     assert project.saved() == [], "a partial run is never a baseline"
 
 
-def test_reports_make_room_for_more(project: Example) -> None:
+def test_reports_make_room_for_more(project) -> None:
     """The same budget is enough for all, where invocations are quick."""
     arguments = ("--lambda-budget", "0.0009", "--lambda-memory", "1024")
     got = project.run_pytest("test_echo.py", *arguments)
@@ -159,7 +157,7 @@ def test_reports_make_room_for_more(project: Example) -> None:
     assert run["partial"] is False
 
 
-def test_once_the_budget_is_spent_the_rest_is_skipped(project: Example) -> None:
+def test_once_the_budget_is_spent_the_rest_is_skipped(project) -> None:
     arguments = ("--lambda-budget", "0.0002", "--lambda-memory", "1024,2048")
     got = project.run_pytest("test_echo.py", *arguments, "-rs")
     assert got.outcomes == {"failed": 1, "skipped": 1}, got.text

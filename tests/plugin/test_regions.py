@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 import boto3
 import pytest
-from conftest import Ended, Example
 
 from pytest_lambda_ml.local import start_endpoint
 
@@ -50,16 +49,16 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def project(example: Callable[[Mapping[str, str]], Example]) -> Example:
+def project(example):
     return example(PROJECT)
 
 
-def run(project: Example, url: str, *regions: str, extra: tuple[str, ...] = ()) -> Ended:
+def run(project, url: str, *regions: str, extra: tuple[str, ...] = ()):
     arguments = ("--aws-region", ",".join(regions), "--aws-endpoint-url", url, *extra)
     return project.run_pytest(*arguments, **CREDENTIALS)
 
 
-def test_ids_end_in_the_region_only_where_there_are_several(project: Example) -> None:
+def test_ids_end_in_the_region_only_where_there_are_several(project) -> None:
     collect = ("--collect-only", "-q")
     assert run(project, "http://127.0.0.1:9", "eu-north-1", extra=collect).ids == [
         "test_echo.py::test_echo[echo-reference-512-2-10]",
@@ -73,13 +72,13 @@ def test_ids_end_in_the_region_only_where_there_are_several(project: Example) ->
     ]
 
 
-def test_an_unknown_region_among_several_is_refused_by_name(project: Example) -> None:
+def test_an_unknown_region_among_several_is_refused_by_name(project) -> None:
     got = run(project, "http://127.0.0.1:9", "us-east-1", "mars-north-1")
     assert got.returncode == pytest.ExitCode.USAGE_ERROR
     assert got.has("no prices for region 'mars-north-1'")
 
 
-def test_each_region_gets_the_grid_and_one_run_holds_all(project: Example, url: str) -> None:
+def test_each_region_gets_the_grid_and_one_run_holds_all(project, url: str) -> None:
     got = run(project, url, *REGIONS, extra=("--benchmark-autosave",))
     assert got.returncode == 0, got.text
     assert got.outcomes == {"passed": 4}
@@ -105,7 +104,7 @@ def test_each_region_gets_the_grid_and_one_run_holds_all(project: Example, url: 
     assert_nothing_left(project, url)
 
 
-def assert_nothing_left(project: Example, url: str) -> None:
+def assert_nothing_left(project, url: str) -> None:
     (folder,) = project.root.glob(".lambda-ml/runs/*")
     assert {path.name for path in folder.glob("ledger*")} == {
         f"ledger-{region}.jsonl" for region in REGIONS
