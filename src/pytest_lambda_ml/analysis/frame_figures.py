@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_lambda_ml.campaign.cold_start import waterfall
+from pytest_lambda_ml.campaign.ml_units import ml_units, reported_quality
 from pytest_lambda_ml.campaign.result import CellFigures
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome, StartType
+from pytest_lambda_ml.store.invocations import invocation_of_row
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from pytest_lambda_ml.measure.pricing import Prices
-    from pytest_lambda_ml.model import Configuration
+    from pytest_lambda_ml.model import Configuration, Invocation
 
 __all__ = ["frame_figures", "priced"]
 
 MB_PER_GB, MS_PER_S, THOUSAND, MILLION = 1024, 1000, 1000, 1_000_000
 ONE_MS = 1.0
+NO_FIGURES = "{}"
 
 
 def priced(frame: pd.DataFrame, prices: Prices) -> pd.DataFrame:
@@ -63,8 +67,7 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
         duration_ms_mean=_mean(warm["duration_ms"]),
         billed_ms_mean=_mean(billed),
         billed_ms_total=_sum(frame["billed_duration_ms"]),
-        init_ms_p50=_quantile(cold["init_duration_ms"].fillna(cold["restore_duration_ms"]), 0.5),
-        initialization_ms_p50=_quantile(cold["initialization_ms"], 0.5),
+        **_cold_starts(cold),
         processing_ms_p50=_quantile(warm["processing_ms"], 0.5),
         max_memory_mb=_largest(frame["max_memory_mb"]),
         gb_seconds_per_1k_items=_per(float(warm["gb_seconds"].sum()), items, THOUSAND),
@@ -77,7 +80,40 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
         ),
         makespan_s=_makespan_s(counts),
         effective_concurrency=_overlap(*_busy_ms(counts)),
+        **_ml_units(warm, configuration.batch_size, cost),
+        quality=reported_quality(_invocations(_reporting(counts).head(1))),
     )
+
+
+def _ml_units(warm: pd.DataFrame, batch_size: int, cost: float) -> dict[str, Any]:
+    """See `campaign.ml_units`; without figures of handlers there is only the rate of items."""
+    if len(_reporting(warm)):
+        return ml_units(_invocations(warm), batch_size, _decimal(cost))
+    durations = _present(warm["duration_ms"])
+    seconds = float(durations.sum()) / MS_PER_S
+    rate = {"items_per_s": durations.size * batch_size / seconds if seconds else None}
+    return {**ml_units((), batch_size, _decimal(0)), **rate}
+
+
+def _cold_starts(cold: pd.DataFrame) -> dict[str, Any]:
+    return {**waterfall(_invocations(cold))}
+
+
+def _reporting(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows in which the handler said something of its own."""
+    return frame[frame["handler_figures"].fillna(NO_FIGURES) != NO_FIGURES]
+
+
+def _invocations(frame: pd.DataFrame) -> list[Invocation]:
+    """Rows as the objects that a campaign has: for the few of which there is more to say."""
+    return [
+        invocation_of_row({str(name): value for name, value in row.items() if not _absent(value)})
+        for row in frame.to_dict("records")
+    ]
+
+
+def _absent(value: object) -> bool:
+    return value is None or value != value  # NaN is not equal to itself
 
 
 def _present(values: pd.Series) -> NDArray[np.float64]:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["joined", "mark_attempts"]
 
-RECORD_NAMES = {"error_type": "handler_error_type", "error_message": "handler_error_message"}
+RECORD_NAMES = {
+    "error_type": "handler_error_type",
+    "error_message": "handler_error_message",
+    "figures": "handler_figures",
+}
 
 
 def joined(tables: LogTables) -> pd.DataFrame:
@@ -45,11 +49,27 @@ def joined(tables: LogTables) -> pd.DataFrame:
     else:
         told = records.drop(columns=["place", "request_id"]).reindex(range(len(reports)))
     frame = pd.concat([reports.drop(columns="place"), told], axis=1)
-    frame["sample_id"] = frame["sample_id"].fillna(frame["request_id"])
+    _name_lost(frame, records)
     cold = told["cold"].to_numpy(dtype=object) if len(records) else None
     frame["start"] = _starts(frame, cold, has_record)
     frame["outcome"] = _outcomes(frame, tables.endings)
     return mark_attempts(frame)
+
+
+def _name_lost(frame: pd.DataFrame, records: pd.DataFrame) -> None:
+    """Give a REPORT without a record the sample of its request's other attempts, else its request.
+
+    An attempt that was timed out or killed logs no record.
+    """
+    lost = frame["sample_id"].isna()
+    if not lost.any():
+        return
+    asked = records[records["request_id"].isin(frame.loc[lost, "request_id"])]
+    known = asked.drop_duplicates("request_id").set_index("request_id")
+    for name in ("sample_id", "function_name"):
+        found = frame.loc[lost, "request_id"].map(known[name])
+        frame.loc[lost, name] = found.astype(frame[name].dtype)
+    frame["sample_id"] = frame["sample_id"].fillna(frame["request_id"])
 
 
 def mark_attempts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -122,9 +142,11 @@ def _outcomes(frame: pd.DataFrame, endings: dict[str, str]) -> NDArray[np.object
 
 
 def _outcome(row: Any, endings: dict[str, str]) -> Outcome:
+    import pandas as pd
+
     def present(name: str) -> Any:
         value = row[name]
-        return None if value is None or value != value else value  # NaN
+        return None if pd.isna(value) else value
 
     request = row["request_id"]
     report = Report(

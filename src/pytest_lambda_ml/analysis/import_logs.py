@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,9 @@ __all__ = ["LogTables", "read_log"]
 
 BLOCK_BYTES = 4 << 20
 SAMPLE_BYTES = 1 << 16
+TRACE = b"XRAY TraceId"
+"""What follows a REPORT on a line of its own, within the same event."""
+
 RECORD_TYPE = b"pytest_lambda_ml.invocation"
 ODD = (REPORT.rstrip(), RECORD_TYPE, b"platform.report", b"Task timed out after", b"Runtime exited")
 """What is looked at line by line where it is not of the common form."""
@@ -102,7 +106,7 @@ def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         place, rest = 0, b""
         while data := file.read(BLOCK_BYTES):
-            end = data.rfind(b"\n") + 1
+            end = _cut(data)
             if not end:
                 rest += data
                 continue
@@ -112,6 +116,14 @@ def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
             rest = data[end:]
         if rest:
             yield place, b"".join((rest, b"\n", bytes(LONGEST_REPORT)))
+
+
+def _cut(data: bytes) -> int:
+    """Where the last line begins that is no second line of an event; 0 where there is none."""
+    end = data.rfind(b"\n", 0, -len(TRACE)) + 1
+    while end and data.startswith(TRACE, end):
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return end
 
 
 def _events_of_json(path: Path) -> list[Any] | None:
@@ -189,6 +201,10 @@ def _records_schema() -> pa.Schema:
     return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
 
 
+_TIME_AFTER = re.compile(r"(?<=})\t\d+$")
+"""The timestamp that ``--output text`` prints after a message."""
+
+
 class _Odd:
     """Events that the fast way left out, read one by one."""
 
@@ -206,15 +222,19 @@ class _Odd:
                 self._read(block, start, end, place)
 
     def _read(self, block: bytes, start: int, end: int, place: int) -> None:
-        if block[end + 1 : end + 6] == b"XRAY ":
+        if block.startswith(TRACE, end + 1):
             end = block.find(b"\n", end + 1)
-        message = without_prefix(block[start:end].decode("utf-8", "replace").rstrip("\r"))
-        fact = read_event(LogEvent("", "", 0, message + "\n"))
+        text = block[start:end].decode("utf-8", "replace").rstrip("\r")
+        message = _TIME_AFTER.sub("", without_prefix(text))
+        # Old lines on timeouts and crashes begin with a time, which is no prefix of a tool.
+        events = (LogEvent("", "", 0, text) for text in (message + "\n", f"- {message}"))
+        fact = next(filter(None, map(read_event, events)), None)
         match fact.value if fact else None:
             case Report() as report:
                 self.reports.append({"place": place + start, **plain(report)})
             case InvocationRecord() as record:
                 told = {name: getattr(record, name) for name in FIELDS}
+                told["figures"] = json.dumps(told["figures"])
                 self.records.append({"place": place + start, **told})
             case EndLine() as line:
                 self.endings[line.request_id] = line.how

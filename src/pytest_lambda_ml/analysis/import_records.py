@@ -7,6 +7,7 @@ others are held against it, key by key, and read by columns.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,12 +49,13 @@ FIELDS = {
     "cpu_model": "string",
     "output_digest": "string",
     "weights": "string",
+    "figures": "string",
     "error_type": "string",
     "error_message": "string",
 }
 """What is kept of a record, under its own names."""
 
-QUOTE, BACKSLASH, TRUE = ord('"'), ord("\\"), ord("t")
+QUOTE, BACKSLASH, BRACE, TRUE = (ord(char) for char in '"\\}t')
 _RECORD, _INVOCATION = word(b'{"type":'), word(b"invocati")
 _INVOCATION_AT = len('{"type": "pytest_lambda_ml.')
 _NULL, _FOUR_BYTES = word(b"null"), np.uint64(0xFFFF_FFFF)
@@ -87,6 +89,8 @@ def record_lines(block: bytes, starts: Places, layout: Layout) -> list[RecordLin
     places, ends = places[here], ends[here]
     if not len(places):
         return []
+    closed = data[ends - 1] == BRACE
+    places, ends = places[closed], ends[closed]
     if block.find(b"\\") >= 0:
         slashes = np.flatnonzero(data == BACKSLASH)
         plain = np.searchsorted(slashes, places) == np.searchsorted(slashes, ends)
@@ -117,7 +121,7 @@ class _Pattern:
         first: Places,
     ) -> None:
         self._line = block[places[0] : ends[0]]
-        self._count = self._line.count(b'"')
+        self._keys = _key_places(self._line)
         self._data, self._words, self._quotes = data, words, quotes
         self._places, self._ends, self._first = places, ends, first
         self._fits = np.ones(len(places), dtype=bool)
@@ -136,25 +140,26 @@ class _Pattern:
     def _column(self, name: str, kind: str) -> pa.Array:
         import pyarrow as pa
 
-        key = f'"{name}": '.encode()
-        at = self._line.find(b", " + key) + 2
-        if at < 2:
+        if name == "figures" and name not in self._keys:
+            return pa.array(["{}"] * len(self._places))
+        if name not in self._keys:
             return pa.nulls(len(self._places), pa.type_for_alias(kind))
-        number = self._line.count(b'"', 0, at)
+        number, following = self._keys[name]
+        key = f'"{name}": '.encode()
         opening = self._quotes[self._first + number]
         closing = self._quotes[self._first + number + 1]
         self._fits &= closing - opening == len(name) + 1
         # Seven letters and the length tell all keys apart.
         self._fits &= self._words[opening] == word(key[:8])
         values = opening + len(key)
-        quoted = self._line[at + len(key) : at + len(key) + 1] == b'"'
+        # A value ends before the comma and the key that follow, or the brace that closes all.
+        after = self._ends - 1 if following is None else self._quotes[self._first + following] - 2
+        quoted = bool(self._data[values[0]] == QUOTE)
         self._fits &= (self._data[values] == QUOTE) == quoted
+        if name == "figures":
+            return slices(self._data, values, self._lengths(values, after))
         if quoted:
-            after = self._quotes[np.minimum(self._first + number + 3, len(self._quotes) - 1)]
-            return self._strings(values + 1, after, kind)
-        if number + 2 == self._count:  # nothing follows but the closing brace
-            return self._scalars(values, self._ends - 1, kind)
-        after = self._quotes[self._first + number + 2] - len(', "') + 1
+            return self._strings(values + 1, after - 1, kind)
         return self._scalars(values, after, kind)
 
     def _strings(self, starts: Places, ends: Places, kind: str) -> pa.Array:
@@ -194,3 +199,14 @@ class _Pattern:
         """Not below zero nor beyond the line, where a line does not fit."""
         lengths: Places = np.clip(ends - starts, 0, np.maximum(self._ends - starts, 0))
         return lengths
+
+
+def _key_places(line: bytes) -> dict[str, tuple[int, int | None]]:
+    """For each key of a record the number of its first quotation mark and that of the next key."""
+    places: dict[str, int] = {}
+    at = 0
+    for name in json.loads(line):
+        at = line.find(f'"{name}": '.encode(), at)
+        places[name] = line.count(b'"', 0, at)
+    numbers: list[int | None] = [*places.values(), None]
+    return {name: (places[name], after) for name, after in zip(places, numbers[1:], strict=True)}
