@@ -137,3 +137,20 @@ def test_failures_are_received_in_full_and_once(clients: AwsClients) -> None:
     counts = attributes["Attributes"]
     assert counts["ApproximateNumberOfMessages"] == "0"
     assert counts["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+def test_events_without_an_id_are_told_apart_by_their_content(
+    clients: AwsClients, group: Group
+) -> None:
+    """AWS gives every event an id; an endpoint of another make may not."""
+
+    def forget_ids(parsed: dict[str, Any], **_: Any) -> None:
+        for event in parsed["events"]:
+            event.pop("eventId")
+
+    hook = "after-call.cloudwatch-logs.FilterLogEvents"
+    clients.logs.meta.events.register(hook, forget_ids)
+    poller = LogPoller(clients, group.name)
+    group.put("one", "two")
+    assert texts(poller) == ["one", "two"]
+    assert texts(poller) == []

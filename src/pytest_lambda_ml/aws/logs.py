@@ -46,10 +46,10 @@ class LogPoller:
         while True:
             with backend_errors(f"reading log group {self._log_group}"):
                 page = self._logs.filter_log_events(**request)
-            for event in page.get("events", ()):
-                if event["eventId"] not in self._seen:
-                    self._seen[event["eventId"]] = event["timestamp"]
-                    fresh.append(_log_event(event))
+            for event in map(_log_event, page.get("events", ())):
+                if event.event_id not in self._seen:
+                    self._seen[event.event_id] = event.timestamp_ms
+                    fresh.append(event)
             token = page.get("nextToken")
             if not token or token == request.get("nextToken"):
                 break
@@ -59,9 +59,11 @@ class LogPoller:
 
 
 def _log_event(event: dict[str, Any]) -> LogEvent:
+    """CloudWatch Logs always gives an id; where an endpoint gives none, the content is it."""
+    content = f"{event['logStreamName']} {event['timestamp']} {event['message']}"
     return LogEvent(
         log_stream=event["logStreamName"],
-        event_id=event["eventId"],
+        event_id=event.get("eventId") or content,
         timestamp_ms=event["timestamp"],
         message=event["message"],
     )
