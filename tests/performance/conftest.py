@@ -1,6 +1,7 @@
-"""Performance tests use the account of the endpoint's own tests."""
+"""Performance tests use what the tests of the parts stand on."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "local"))
+for part in ("local", "unit"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / part))

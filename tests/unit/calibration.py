@@ -1,0 +1,118 @@
+"""Synthetic runs with a known best cell, to see whether stated probabilities come true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from recommend_cells import samples
+
+from pytest_lambda_ml.analysis.recommend import recommend
+from pytest_lambda_ml.analysis.recommendation import Question
+from pytest_lambda_ml.analysis.traffic import Traffic
+from pytest_lambda_ml.measure.pricing import load_prices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.random import Generator
+
+    from pytest_lambda_ml.analysis.recommend_samples import CellSamples
+
+FAMILIES = ("spread", "one better", "lambda")
+"""How the true costs lie: each cell's by itself; all the same but one, which is up to 20 % better;
+as Lambda's lie over memory, where those below 1,769 MB are nearly the same for work of one thread
+(so that the best is known, but by a hair's breadth)."""
+
+SIZES_MB = (256, 512, 1024, 1536, 2048, 3072, 4096)
+BUSY = Traffic(10_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One recommendation: what was said, whether it was right, and what it lost if it was not."""
+
+    p_best: float
+    right: bool
+    loss: float
+
+
+def true_ms(family: str, sizes: list[int], generator: Generator) -> list[float]:
+    """True mean durations, one per memory size."""
+    if family == "lambda":
+        work_ms = 10 ** generator.uniform(1.5, 3.5)
+        parallel, fixed_ms = generator.uniform(0.3, 1), generator.uniform(0.5, 10)
+        shares = [size / 1769 for size in sizes]
+        return [
+            fixed_ms + work_ms * ((1 - parallel) / min(1, share) + parallel / share)
+            for share in shares
+        ]
+    level = generator.uniform(50, 500)
+    if family == "spread":
+        work = level * np.exp(generator.normal(0, generator.uniform(0.05, 0.4), len(sizes)))
+    else:
+        work = np.full(len(sizes), level)
+        work[generator.integers(len(sizes))] *= 1 - generator.uniform(0, 0.2)
+    return [float(each) * 1024 / size for each, size in zip(work, sizes, strict=True)]
+
+
+def measured(mean_ms: float, count: int, generator: Generator, **how: float) -> np.ndarray:
+    """Durations of this true mean: log-normal, or stalled for 20 ms now and then."""
+    if how["stalls"]:
+        stalled = (generator.random(count) < 0.15) * 20 / mean_ms
+        noise = (generator.lognormal(-0.005, 0.1, count) + stalled) / (1 + 0.15 * 20 / mean_ms)
+    else:
+        sigma = np.sqrt(np.log(1 + how["cv"] ** 2))
+        noise = generator.lognormal(-sigma * sigma / 2, sigma, count)
+    hosts = 1 + how["host_cv"] * generator.standard_normal(int(how["environments"]))
+    return mean_ms * noise * np.abs(hosts)[np.arange(count) % int(how["environments"])]
+
+
+def run_of(family: str, seed: int) -> tuple[list[CellSamples], np.ndarray]:
+    """The cells of one run and their true costs per invocation, in MB ms.
+
+    2 to 7 memory sizes, 8 to 99 warm invocations a cell in 2 to 10 environments, of which some are
+    on hosts of different speed; a coefficient of variation from 5 to 60 %.
+    """
+    generator = np.random.default_rng((FAMILIES.index(family), seed))
+    sizes = sorted(map(int, generator.choice(SIZES_MB, generator.integers(2, 8), replace=False)))
+    count = int(generator.integers(8, 100))
+    how = {
+        "cv": generator.uniform(0.05, 0.6),
+        "stalls": float(generator.random() < 0.3),
+        "environments": min(int(generator.integers(2, 11)), count // 2),
+        "host_cv": float(generator.choice([0, 0, 0.03])),
+    }
+    means = true_ms(family, sizes, generator)
+    cells = [
+        samples(
+            measured(mean, count, generator, **how),
+            environment=np.arange(count) % int(how["environments"]),
+            memory_mb=size,
+        )
+        for size, mean in zip(sizes, means, strict=True)
+    ]
+    half_ms = 0.5  # by which rounding up to whole milliseconds lengthens on average
+    return cells, np.array([s * (m + half_ms) for s, m in zip(sizes, means, strict=True)])
+
+
+def call(family: str, seed: int) -> Called:
+    """Recommend from one run, and look at the truth."""
+    cells, truth = run_of(family, seed)
+    (told,) = recommend(cells, Question(traffic=BUSY), load_prices().prices, draws=1000, seed=seed)
+    assert told.choice is not None
+    chosen = [cell.configuration for cell in cells].index(told.choice.configuration)
+    return Called(told.p_best, chosen == int(truth.argmin()), truth[chosen] / truth.min() - 1)
+
+
+def between(calls: Iterable[Called], low: float, high: float) -> list[Called]:
+    """The calls of this confidence."""
+    return [each for each in calls if low <= each.p_best <= high]
+
+
+def share_right(calls: list[Called], within: float | None = None) -> float:
+    """How many were right; with ``within``, how many chose a cell at most so much dearer."""
+    return float(
+        np.mean([each.right or (within is not None and each.loss <= within) for each in calls])
+    )
