@@ -185,3 +185,25 @@ def test_a_session_whose_tests_all_skip_leaves_no_run(project) -> None:
     got = project.run_pytest()
     assert got.outcomes == {"skipped": 1}, got.text
     assert not list((project.root / ".lambda-ml").glob("runs/*"))
+
+
+def test_an_endpoint_that_goes_away_is_one_failure_per_test(project) -> None:
+    """Deleting what went with it is not tried again, and not a second error."""
+    (project.root / "test_x.py").write_text(
+        "import os, signal\n\n"
+        "CELL = {'memory_mb': 512, 'concurrency': 2, 'batch_size': 5, 'invocations': 4}\n\n"
+        "def test_x(lambda_benchmark, lambda_backend):\n"
+        "    lambda_benchmark('loud', **CELL)\n\n"
+        "def test_y(lambda_benchmark, endpoint_pid):\n"
+        "    os.kill(endpoint_pid, signal.SIGKILL)\n"
+        "    lambda_benchmark('loud', **CELL)\n"
+    )
+    with start_endpoint() as endpoint:
+        (project.root / "conftest.py").write_text(
+            "import pytest\n\n"
+            f"@pytest.fixture\ndef endpoint_pid():\n    return {endpoint.info.pid}\n"
+        )
+        got = project.run_pytest(f"--aws-endpoint-url={endpoint.url}")
+    assert got.outcomes == {"passed": 1, "failed": 1}, got.text
+    assert got.has("Could not connect to the endpoint URL")
+    assert "Traceback" not in got.text

@@ -116,7 +116,11 @@ def backend(**values: Any) -> Backend:
 
 
 def provenance(
-    invocations: tuple[Invocation, ...] = (), *, parallel: int = 2, **values: Any
+    invocations: tuple[Invocation, ...] = (),
+    *,
+    parallel: int = 2,
+    reserved: bool = True,
+    **values: Any,
 ) -> Provenance:
     cell = configuration(**{k: v for k, v in values.items() if k in {"memory_mb", "concurrency"}})
     machine = backend(**{k: v for k, v in values.items() if k not in {"memory_mb", "concurrency"}})
@@ -128,6 +132,7 @@ def provenance(
         dataset="bundled",
         weights=None,
         parallel=parallel,
+        reserved=reserved,
     )
 
 
@@ -291,6 +296,7 @@ def test_extra_info_has_the_promised_names_and_json_values() -> None:
         ({"cpu_enforced": None}, "CPU share was not enforced"),
         ({"memory_enforced": None}, "memory limit was not enforced"),
         ({"parallel": 3, "concurrency": 10}, "3 of 10 invocations ran at one time"),
+        ({"reserved": False}, "no concurrency was reserved"),
     ],
 )
 def test_what_could_not_be_measured_honestly_is_said(values: dict[str, Any], words: str) -> None:

@@ -68,6 +68,7 @@ def assemble_result(
             dataset=dataset,
             weights=function.weights,
             parallel=parallel_invocations(configuration, backend.capacity_vcpu),
+            reserved=function.reserved,
         ),
         partial=partial,
     )

@@ -34,11 +34,14 @@ def describe_provenance(
     dataset: str,
     weights: str | None,
     parallel: int,
+    reserved: bool = True,
 ) -> Provenance:
     """Everything that tells this result from another one's.
 
-    ``parallel`` is how many invocations the backend runs at one time. The CPU model is that which
-    the functions themselves saw, and the backend's where none of them told.
+    ``reserved`` is ``False`` where no concurrency was reserved, as the account's quota is no more
+    than what the cell asks for. ``parallel`` is how many invocations the backend runs at one time.
+    The CPU model is that which the functions themselves saw, and the backend's where none of them
+    told.
     """
     records = [item.record for item in invocations if item.record]
     models = sorted({record.cpu_model for record in records if record.cpu_model})
@@ -55,6 +58,7 @@ def describe_provenance(
         weights=weights or next((item.weights for item in records if item.weights), None),
         notes=(
             *_machine_notes(backend, configuration, parallel),
+            *_quota_notes(configuration, reserved=reserved),
             *_record_notes(configuration, records, models),
         ),
     )
@@ -80,9 +84,22 @@ def _machine_notes(backend: Backend, configuration: Configuration, parallel: int
         )
 
 
+def _quota_notes(configuration: Configuration, *, reserved: bool) -> Iterator[str]:
+    if not reserved:
+        yield (
+            f"no concurrency was reserved: {configuration.concurrency} is the account's whole "
+            "quota, which other functions share"
+        )
+
+
 def _record_notes(
     configuration: Configuration, records: list[InvocationRecord], models: list[str]
 ) -> Iterator[str]:
+    if any(record.fetching_ms is not None for record in records):
+        yield (
+            "batches were too large for SNS and came from S3: durations include fetching them, "
+            "which each record tells apart (fetching_ms)"
+        )
     if len(models) > 1:
         yield f"the environments ran on {len(models)} models of CPU"
     there = cores_on_lambda(configuration.memory_mb)
