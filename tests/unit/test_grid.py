@@ -100,6 +100,19 @@ def test_a_preset_of_the_ini_file_gives_the_grid_where_nothing_else_does() -> No
     assert memories(what, settings(ini={"lambda_preset": "thesis"})) == [256, 512, 1024, 2048]
 
 
+def test_a_preset_may_leave_engines_to_those_who_ask_for_them() -> None:
+    what = matrix(
+        experiment="bert-batches", algorithm="bert", engine=("reference", "fast", "fast-exact")
+    )
+
+    def engines(with_settings: Settings) -> set[object]:
+        return {cell[0] for cell in cells(what, with_settings, ["engine"], test=TEST)}
+
+    assert engines(settings()) == {"reference", "fast"}
+    assert engines(settings(preset="thesis")) == {"reference", "fast", "fast-exact"}
+    assert "fast-exact" in engines(settings(engines="fast-exact"))
+
+
 def test_a_preset_does_not_touch_a_test_without_an_experiment() -> None:
     what = matrix(algorithm="svm", memory_mb=[400])
     assert memories(what, settings(preset="thesis")) == [400]

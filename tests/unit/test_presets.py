@@ -45,7 +45,10 @@ def test_language_models_of_the_thesis_get_more_ephemeral_storage() -> None:
 
 def test_quick() -> None:
     quick = PRESETS["quick"]
-    assert set(quick) == {"fig-5.3", "fig-5.6", "fig-5.9", "fig-5.10", "fig-5.11"}
+    assert set(quick) == {
+        *("fig-5.3", "fig-5.6", "fig-5.9", "fig-5.10", "fig-5.11"),
+        *("large-model", "bert-batches"),
+    }
     for grid in (DEFAULT_GRID, quick["fig-5.3"], quick["fig-5.6"]):
         assert grid.memory_mb == (512, 1024, 2048)
         assert (grid.concurrency, grid.batch_size, grid.invocations) == ((4,), (100,), 20)
@@ -62,4 +65,4 @@ def test_every_experiment_has_enough_invocations_for_a_warm_one() -> None:
 
 
 def test_all_experiments_are_known() -> None:
-    assert len(EXPERIMENTS) == 9
+    assert len(EXPERIMENTS) == 11

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -152,6 +153,30 @@ def test_narrow_terminals_are_told_what_they_miss() -> None:
 def test_all_figures_of_a_cell_stand_in_its_row() -> None:
     [row, _] = rows(summary(cell(memory_mb=512), cell(memory_mb=1024, billed_ms=9.0)), "svm")
     assert " ".join(row) == ("512 0.29 4 1,043+35 16 11.8 16.8 12.4 178 (35%) $0.303 $0.00000303*")
+
+
+def test_generation_is_told_in_tokens_with_the_quality_of_each_engine() -> None:
+    plain = cell("svm")
+    reference, fast = (cell("llama", engine=engine) for engine in ("reference", "fast"))
+    reference = replace(reference, figures=replace(reference.figures, **GENERATION))
+    quality = {"token_agreement": 0.98765, "arc_accuracy": 0.25}
+    weights = replace(fast.provenance, weights="random-init")
+    fast = replace(
+        fast, figures=replace(fast.figures, **GENERATION, quality=quality), provenance=weights
+    )
+    text = summary(plain, reference, fast, width=160)
+    assert rows(text, "llama")[1][-5:-1] == ["1.4", "346.7", "20.5", "$0.0712"]
+    assert text.count("tokens") == 2  # a second, and per million: in the language model's alone
+    assert "fast: token agreement 0.9877, arc accuracy 0.25 (random-init weights)" in text
+    assert "reference: " not in text
+
+
+GENERATION = {
+    "items_per_s": 1.354,
+    "tokens_per_s": 346.7,
+    "time_to_first_token_ms": 20.5,
+    "cost_usd_per_million_tokens": 0.0712,
+}
 
 
 def test_what_is_the_same_in_all_rows_stands_in_the_title_once() -> None:

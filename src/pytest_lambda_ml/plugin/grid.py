@@ -166,7 +166,10 @@ def _resolve(experiment: Grid | None, matrix: Matrix, settings: Settings) -> Gri
         wanted = experiment.algorithms
         offered = wanted if offered is None else tuple(a for a in offered if a in wanted)
     lists = {name: pick(name) for name in (*_LISTS, "invocations", "ephemeral_mb")}
-    return replace(DEFAULT_GRID, algorithms=offered, **lists)
+    engines = matrix.engine or ("reference",)
+    if experiment and experiment.engines is not None and settings.engines is None:
+        engines = tuple(engine for engine in engines if engine in experiment.engines) or engines
+    return replace(DEFAULT_GRID, algorithms=offered, engines=engines, **lists)
 
 
 def cells(
@@ -178,7 +181,6 @@ def cells(
     SettingError when nothing says which algorithms there are, or none is left.
     """
     found: dict[tuple[object, ...], None] = {}
-    engines = matrix.engine or ("reference",)
     by_algorithm: dict[str | None, list[Grid]] = {}
     for grid in grids(matrix, settings):
         for algorithm in (None,) if grid.algorithms is None else grid.algorithms:
@@ -186,9 +188,10 @@ def cells(
     if "algorithm" in arguments:
         _check_algorithms(by_algorithm, matrix, test)
     for algorithm in sorted(by_algorithm, key=_order_in(matrix.algorithm)):
-        for grid, engine in product(by_algorithm[algorithm], engines):
-            for numbers in product(grid.memory_mb, grid.concurrency, grid.batch_size):
-                cell = dict(zip(ARGUMENTS, (algorithm, engine, *numbers), strict=True))
+        for grid in by_algorithm[algorithm]:
+            engines = grid.engines or ()
+            for values in product(engines, grid.memory_mb, grid.concurrency, grid.batch_size):
+                cell = dict(zip(ARGUMENTS, (algorithm, *values), strict=True))
                 found[tuple(cell[name] for name in arguments)] = None
     return list(found)
 

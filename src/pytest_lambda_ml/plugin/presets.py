@@ -18,13 +18,17 @@ __all__ = ["DEFAULT_GRID", "EXPERIMENTS", "PRESETS", "Grid"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """What one experiment measures; ``algorithms`` of ``None`` are all that the test offers."""
+    """What one experiment measures; ``None`` for names means all that the test offers.
+
+    ``engines`` are those measured unless the options name others.
+    """
 
     memory_mb: tuple[int, ...] = (512, 1024, 2048)
     concurrency: tuple[int, ...] = (4,)
     batch_size: tuple[int, ...] = (100,)
     invocations: int = 20
     algorithms: tuple[str, ...] | None = None
+    engines: tuple[str, ...] | None = None
     ephemeral_mb: int = 512
 
 
@@ -39,6 +43,25 @@ DEFAULT_GRID = Grid()
 
 QUICK_CONCURRENCY = Grid(
     algorithms=("svm",), memory_mb=(512, 1024), concurrency=(2, 5, 10), invocations=20
+)
+
+BERT_BATCHES = (1, 4, 16)
+
+QUICK_BERT = Grid(
+    memory_mb=(1024,),
+    batch_size=BERT_BATCHES,
+    concurrency=(2,),
+    invocations=8,
+    engines=("reference", "fast"),
+)
+
+QUICK_LARGE = Grid(
+    algorithms=("tiny-llama",),
+    memory_mb=(3538,),
+    batch_size=(1,),
+    concurrency=(1,),
+    invocations=3,
+    engines=("reference", "fast"),
 )
 
 THESIS_CONCURRENCY = Grid(
@@ -68,7 +91,9 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
             {
                 "fig-5.3": Grid(algorithms=UNSUPERVISED),
                 "fig-5.6": Grid(algorithms=SUPERVISED),
-                "fig-5.9": Grid(batch_size=(1,), invocations=10),
+                "fig-5.9": Grid(algorithms=("tiny-llama-v0",), batch_size=(1,), invocations=10),
+                "large-model": QUICK_LARGE,
+                "bert-batches": QUICK_BERT,
                 "fig-5.10": QUICK_CONCURRENCY,
                 "fig-5.11": QUICK_CONCURRENCY,
             }
@@ -82,6 +107,12 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
                 "fig-5.7": _thesis(TO_2048_MB, 1000, ("logistic-regression",)),
                 "fig-5.8": _thesis(TO_2048_MB, 100, ("svm",)),
                 "fig-5.9": _thesis(TO_10240_MB, 1, ephemeral_mb=10240),
+                "bert-batches": Grid(
+                    memory_mb=(1024, 1769, 3538),
+                    batch_size=BERT_BATCHES,
+                    concurrency=(10,),
+                    invocations=100,
+                ),
                 "fig-5.10": THESIS_CONCURRENCY,
                 "fig-5.11": THESIS_CONCURRENCY,
             }

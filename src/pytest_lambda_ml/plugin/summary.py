@@ -39,6 +39,7 @@ class Column:
     write: Callable[[CellResult], str]
     best: str | None = None
     constant: str | None = None  # how the title says it when all rows agree
+    optional: bool = False  # left out where no row has it
     drop: int = 0  # left out in this order where it is too narrow; 0 never is
 
 
@@ -69,6 +70,17 @@ COLUMNS = (
     Column("mean\nbilled ms", lambda r: number(r.figures.billed_ms_mean), best="fastest"),
     Column("max memory\nMB", _memory, drop=4),
     Column("$ per\nmillion", lambda r: money(r.figures.cost_usd_per_million)),
+    Column("items\nper s", lambda r: number(r.figures.items_per_s), optional=True, drop=2),
+    Column("tokens\nper s", lambda r: number(r.figures.tokens_per_s), optional=True),
+    Column(
+        "first\ntoken ms",
+        lambda r: number(r.figures.time_to_first_token_ms),
+        optional=True,
+        drop=3,
+    ),
+    Column(
+        "$ per M\ntokens", lambda r: money(r.figures.cost_usd_per_million_tokens), optional=True
+    ),
     Column("$ per\n1k items", lambda r: money(r.figures.cost_usd_per_1k_items), best="cheapest"),
 )
 
@@ -134,7 +146,7 @@ def _algorithm(
         if column.constant and len(values) == 1:
             if value := values.pop():  # one region for all has no name in the rows
                 title.append(column.constant.format(value))
-        else:
+        elif not (column.optional and values == {ABSENT}):
             columns.append(column)
     best = _best(rows)
     output = io.StringIO()
@@ -151,7 +163,7 @@ def _algorithm(
         table = _table(rows, columns, best)
     console.print(", ".join(title), style="bold", soft_wrap=True)
     console.print(table)
-    lines = [*_best_lines(best), *_troubles(rows)]
+    lines = [*_best_lines(best), *_quality(rows), *_troubles(rows)]
     if advice:
         lines.insert(1 if best else 0, f"recommended: {advice}")
     if left_out:
@@ -208,6 +220,19 @@ def _best_lines(best: dict[str, CellResult]) -> list[str]:
         billed = number(row.figures.billed_ms_mean)
         said.append(f"fastest: {_short(row)} ({billed} ms billed on average)")
     return [f"* {'; '.join(said)}"] if said else []
+
+
+def _quality(rows: list[CellResult]) -> list[str]:
+    """What training measured of each engine's model, and of what weights."""
+    said = {}
+    for row in rows:
+        measured = ", ".join(
+            f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.figures.quality.items()
+        )
+        if measured:
+            weights = f" ({row.provenance.weights} weights)" if row.provenance.weights else ""
+            said[row.configuration.engine] = f"{row.configuration.engine}: {measured}{weights}"
+    return list(said.values())
 
 
 def _short(row: CellResult) -> str:
