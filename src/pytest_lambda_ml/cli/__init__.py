@@ -17,6 +17,7 @@ from pytest_lambda_ml.cli.purge import purge
 from pytest_lambda_ml.cli.recommend import recommend
 from pytest_lambda_ml.cli.report import report
 from pytest_lambda_ml.cli.runs import runs
+from pytest_lambda_ml.cli.train import train
 from pytest_lambda_ml.errors import LambdaMLError
 
 __all__ = ["main"]
@@ -39,6 +40,7 @@ cli.add_command(runs)
 cli.add_command(recommend)
 cli.add_command(figures)
 cli.add_command(report)
+cli.add_command(train)
 
 
 def main() -> None:
