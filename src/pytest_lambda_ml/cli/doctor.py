@@ -65,7 +65,7 @@ def _account(region: str, url: str | None, profile: str | None, *, durable: bool
     from pytest_lambda_ml.aws.checkup import check_account
     from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 
-    policies = ["runner"] if durable else ["runner", "runner-without-base"]
+    policies = ["runner" if durable else "runner-without-base"]
     dummy = profile is None and url is not None and is_loopback(url)
     try:
         clients = AwsClients(region, url, profile, dummy_credentials=dummy)
