@@ -171,6 +171,20 @@ def test_generation_is_told_in_tokens_with_the_quality_of_each_engine() -> None:
     assert "reference: " not in text
 
 
+def test_it_is_told_how_near_an_engine_is_to_the_reference_at_its_worst() -> None:
+    svm = [cell(memory_mb=mb, engine="fast") for mb in (512, 1024)]
+    svm = [
+        replace(one, figures=replace(one.figures, agreement=agreement))
+        for one, agreement in zip(svm, (1.0, 0.9995), strict=True)
+    ]
+    pca = cell("pca", engine="fast")
+    pca = replace(pca, figures=replace(pca.figures, max_difference=3.62e-15))
+    text = summary(cell(), *svm, cell("pca"), pca, width=140)
+    assert "fast: 99.95 % of its outputs are the reference's" in text
+    assert "fast: its outputs are at most 3.6e-15 off the reference's" in text
+    assert "reference: " not in text
+
+
 GENERATION = {
     "items_per_s": 1.354,
     "tokens_per_s": 346.7,
@@ -306,3 +320,24 @@ def test_money_is_never_in_exponents_and_within_half_a_percent(usd: float) -> No
     text = money(usd)
     assert "e" not in text
     assert float(text.lstrip("$").replace(",", "")) == pytest.approx(usd, rel=5.1e-3, abs=6e-9)
+
+
+ADVICE = {"svm": "512 MB: best with 97 %, $1.20 a month"}
+
+
+def test_the_recommendation_stands_beneath_its_algorithms_table() -> None:
+    text = render([cell("svm"), cell("pca")], width=140, run_dir=RUN_DIR, advice=ADVICE)
+    svm, pca = text.split("pca,")
+    assert "  recommended: 512 MB: best with 97 %, $1.20 a month\n" in svm
+    assert "recommended" not in pca
+
+
+def test_the_short_summary_is_a_line_for_each_algorithm_its_troubles_and_the_bill() -> None:
+    cells = [cell("svm"), cell("pca", out_of_memory=20)]
+    text = render(cells, width=140, run_dir=RUN_DIR, advice=ADVICE, short=True)
+    first, second, third, *rest = text.splitlines()
+    assert first == "svm: 512 MB: best with 97 %, $1.20 a month"
+    assert second == "pca"
+    assert "does not fit" in third
+    assert rest[0].startswith("On AWS this campaign would have cost")
+    assert rest[-1] == f"Run stored in {RUN_DIR}"

@@ -223,16 +223,35 @@ def _best_lines(best: dict[str, CellResult]) -> list[str]:
 
 
 def _quality(rows: list[CellResult]) -> list[str]:
-    """What training measured of each engine's model, and of what weights."""
-    said = {}
+    """How near each engine is to the reference, and what training measured of its model."""
+    by_engine: dict[str, list[CellResult]] = {}
     for row in rows:
-        measured = ", ".join(
-            f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.figures.quality.items()
-        )
-        if measured:
-            weights = f" ({row.provenance.weights} weights)" if row.provenance.weights else ""
-            said[row.configuration.engine] = f"{row.configuration.engine}: {measured}{weights}"
-    return list(said.values())
+        by_engine.setdefault(row.configuration.engine, []).append(row)
+    return [
+        f"{engine}: {', '.join(said)}"
+        for engine, those in by_engine.items()
+        if (said := [*_nearness(those), *_measured(those[-1])])
+    ]
+
+
+def _nearness(rows: list[CellResult]) -> list[str]:
+    """The worst over the rows of one engine."""
+    agreements = [r.figures.agreement for r in rows if r.figures.agreement is not None]
+    differences = [r.figures.max_difference for r in rows if r.figures.max_difference is not None]
+    said = []
+    if agreements:
+        said.append(f"{100 * min(agreements):.6g} % of its outputs are the reference's")
+    if differences:
+        said.append(f"its outputs are at most {max(differences):.2g} off the reference's")
+    return said
+
+
+def _measured(row: CellResult) -> list[str]:
+    """What training measured of the model, and of what weights."""
+    weights = f" ({row.provenance.weights} weights)" if row.provenance.weights else ""
+    quality = row.figures.quality.items()
+    measured = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in quality)
+    return [measured + weights] if measured else []
 
 
 def _short(row: CellResult) -> str:
