@@ -1,10 +1,11 @@
-"""Clustering and dimensionality reduction over memory sizes (the thesis' Figures 5.3 to 5.5)."""
+"""Clustering and dimensionality reduction over memory sizes (the thesis' Figures 5.3 to 5.5),
+as the thesis executed them and as fast as they go."""
 
 import pytest
 
 
 @pytest.mark.lambda_matrix(
-    experiment=("fig-5.3", "fig-5.4", "fig-5.5"),
+    experiment=("fig-5.3", "fig-5.4", "fig-5.5", "small-functions"),
     algorithm=["k-means", "gaussian-mixture", "pca"],
     engine=["reference", "fast"],
 )

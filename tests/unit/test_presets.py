@@ -47,7 +47,7 @@ def test_quick() -> None:
     quick = PRESETS["quick"]
     assert set(quick) == {
         *("fig-5.3", "fig-5.6", "fig-5.9", "fig-5.10", "fig-5.11"),
-        *("large-model", "bert-batches"),
+        *("large-model", "bert-batches", "small-functions", "batches"),
     }
     for grid in (DEFAULT_GRID, quick["fig-5.3"], quick["fig-5.6"]):
         assert grid.memory_mb == (512, 1024, 2048)
@@ -55,6 +55,13 @@ def test_quick() -> None:
     assert (quick["fig-5.9"].batch_size, quick["fig-5.9"].invocations) == ((1,), 10)
     assert quick["fig-5.10"].concurrency == (2, 5, 10)
     assert len(quick["fig-5.10"].memory_mb) == 2
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_fast_engines_are_shown_in_the_smallest_function_and_over_batch_sizes(preset) -> None:
+    small, batches = PRESETS[preset]["small-functions"], PRESETS[preset]["batches"]
+    assert (min(small.memory_mb), small.engines, len(small.algorithms)) == (128, ("fast",), 6)
+    assert (batches.batch_size, batches.engines) == ((1, 10, 100, 1000), None)
 
 
 def test_every_experiment_has_enough_invocations_for_a_warm_one() -> None:
@@ -65,4 +72,4 @@ def test_every_experiment_has_enough_invocations_for_a_warm_one() -> None:
 
 
 def test_all_experiments_are_known() -> None:
-    assert len(EXPERIMENTS) == 11
+    assert len(EXPERIMENTS) == 13

@@ -35,6 +35,8 @@ class Grid:
 UNSUPERVISED = ("k-means", "gaussian-mixture", "pca")
 SUPERVISED = ("logistic-regression", "svm", "random-forest")
 
+CLASSICAL = (*UNSUPERVISED, *SUPERVISED)
+
 TO_2048_MB = (256, 512, 1024, 2048)
 TO_10240_MB = (*TO_2048_MB, 4096, 8192, 10240)
 
@@ -45,6 +47,7 @@ QUICK_CONCURRENCY = Grid(
     algorithms=("svm",), memory_mb=(512, 1024), concurrency=(2, 5, 10), invocations=20
 )
 
+CLASSICAL_BATCHES = (1, 10, 100, 1000)
 BERT_BATCHES = (1, 4, 16)
 
 QUICK_BERT = Grid(
@@ -89,8 +92,14 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
     {
         "quick": MappingProxyType(
             {
-                "fig-5.3": Grid(algorithms=UNSUPERVISED),
-                "fig-5.6": Grid(algorithms=SUPERVISED),
+                "fig-5.3": Grid(algorithms=UNSUPERVISED, engines=("reference",)),
+                "fig-5.6": Grid(algorithms=SUPERVISED, engines=("reference",)),
+                "small-functions": Grid(
+                    algorithms=CLASSICAL, memory_mb=(128, 512), engines=("fast",)
+                ),
+                "batches": Grid(
+                    algorithms=("svm",), memory_mb=(1024,), batch_size=CLASSICAL_BATCHES
+                ),
                 "fig-5.9": Grid(algorithms=("tiny-llama-v0",), batch_size=(1,), invocations=10),
                 "large-model": QUICK_LARGE,
                 "bert-batches": QUICK_BERT,
@@ -106,6 +115,20 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
                 "fig-5.6": _thesis(TO_10240_MB, 100, SUPERVISED),
                 "fig-5.7": _thesis(TO_2048_MB, 1000, ("logistic-regression",)),
                 "fig-5.8": _thesis(TO_2048_MB, 100, ("svm",)),
+                "small-functions": Grid(
+                    algorithms=CLASSICAL,
+                    memory_mb=(128,),
+                    concurrency=(10,),
+                    invocations=100,
+                    engines=("fast",),
+                ),
+                "batches": Grid(
+                    algorithms=CLASSICAL,
+                    memory_mb=(1024,),
+                    batch_size=CLASSICAL_BATCHES,
+                    concurrency=(10,),
+                    invocations=100,
+                ),
                 "fig-5.9": _thesis(TO_10240_MB, 1, ephemeral_mb=10240),
                 "bert-batches": Grid(
                     memory_mb=(1024, 1769, 3538),
