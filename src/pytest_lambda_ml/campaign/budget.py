@@ -77,7 +77,7 @@ def affordable(
     each = cost.published_usd + worst
     if room < each:
         return 0
-    return wanted if each == 0 else min(wanted, int(room // each))
+    return wanted if wanted * each <= room else int(room // each)
 
 
 class Allowance:

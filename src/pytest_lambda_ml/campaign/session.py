@@ -240,10 +240,11 @@ class CampaignSession:
             self._store()
         problems = []
         try:
-            for site in self._sites.values():
+            sites = self._sites.values()
+            # All are cleared before any is checked: some endpoints list every region's buckets.
+            for step in (*(s.clear for s in sites), *(s.check_cleared for s in sites)):
                 try:
-                    site.clear()
-                    site.check_cleared()
+                    step()
                 except BackendError as error:
                     problems.append(str(error))
         except KeyboardInterrupt:
