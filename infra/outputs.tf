@@ -26,11 +26,14 @@ output "lambda_cluster" {
 
 output "ini" {
   description = "The lines for pytest.ini: terraform output -raw ini"
-  value = join("", [
-    "lambda_role = ${aws_iam_role.function.arn}\n",
-    "lambda_bucket = ${aws_s3_bucket.this.id}\n",
-    "lambda_repository = ${aws_ecr_repository.this.name}\n",
-  ])
+  value = join("", concat(
+    [
+      "lambda_role = ${aws_iam_role.function.arn}\n",
+      "lambda_bucket = ${aws_s3_bucket.this.id}\n",
+      "lambda_repository = ${aws_ecr_repository.this.name}\n",
+    ],
+    [for name in aws_ecs_cluster.publisher[*].name : "lambda_cluster = ${name}\n"],
+  ))
 }
 
 output "runner_policy_arn" {

@@ -17,6 +17,7 @@ import boto3
 import pytest
 
 from pytest_lambda_ml.aws.policies import policies_folder, policy_document, policy_placeholders
+from pytest_lambda_ml.settings import OPTIONS
 
 INFRA = Path(__file__).parents[2] / "infra"
 REGION = "eu-north-1"
@@ -231,7 +232,8 @@ def test_apply_makes_the_base(life: dict[str, Any]) -> None:
 def test_the_output_is_ready_to_paste(life: dict[str, Any]) -> None:
     values = {name: output["value"] for name, output in life["outputs"].items()}
     assert values["aws_region"] == REGION
-    keys = ("lambda_role", "lambda_bucket", "lambda_repository")
+    keys = ("lambda_role", "lambda_bucket", "lambda_repository", "lambda_cluster")
+    assert {*keys, "aws_region"} <= {option.ini for option in OPTIONS}, "pytest knows them"
     assert life["ini"].splitlines() == [f"{key} = {values[key]}" for key in keys]
     assert values["runner_role_arn"].endswith(f":role/{NAME}-{REGION}-runner")
 
