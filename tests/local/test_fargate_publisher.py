@@ -25,7 +25,7 @@ from pytest_lambda_ml.aws.publisher_image import MODULE, publisher_files
 from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.campaign.backend import Fargate
 from pytest_lambda_ml.datasets import load_dataset
-from pytest_lambda_ml.errors import PublishError
+from pytest_lambda_ml.errors import DeploymentError, PublishError
 from pytest_lambda_ml.local import Endpoint, start_endpoint
 
 BUCKET, REPOSITORY = "durable-base", "durable-base"
@@ -171,6 +171,15 @@ def test_a_publisher_of_another_version_publishes_nothing(site: Site) -> None:
         with pytest.raises(PublishError, match="is of another version of pytest-lambda-ml"):
             campaign.measure(function, questions(site), invocations=3)
     assert ecs.done[0].returncode == 1
+
+
+def test_without_the_bucket_of_the_base_nothing_is_published(site: Site) -> None:
+    ecs = Ecs(site, site.folder)
+    with site.campaign(fargate=Fargate("base", site.folder / "cache")) as campaign:
+        function = campaign.deploy(site.package(), configuration(), messages=3)
+        with pytest.raises(DeploymentError, match="--lambda-bucket, --lambda-repository"):
+            campaign.measure(function, questions(site), invocations=3)
+    assert ecs.done == []
 
 
 def test_its_image_is_of_this_package_alone_and_the_same_every_time(

@@ -167,6 +167,7 @@ def test_without_credentials_that_is_said_once(project) -> None:
     ("option", "said"),
     [
         ("--lambda-snap-start", "only AWS itself has SnapStart"),
+        ("--lambda-publisher=fargate", "only AWS itself has Fargate"),
         ("--lambda-architecture=arm64", "functions on this machine run on x86_64"),
     ],
 )
