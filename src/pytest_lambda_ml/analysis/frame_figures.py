@@ -101,7 +101,8 @@ def _cold_starts(cold: pd.DataFrame) -> dict[str, Any]:
 
 def _reporting(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows in which the handler said something of its own."""
-    return frame[frame["handler_figures"].fillna(NO_FIGURES) != NO_FIGURES]
+    said = frame["handler_figures"].astype("string")
+    return frame[said.notna() & (said != NO_FIGURES).fillna(value=False)]
 
 
 def _invocations(frame: pd.DataFrame) -> list[Invocation]:

@@ -98,8 +98,8 @@ def read_thesis_csv(path: Path) -> pd.DataFrame:
     frame["outcome"] = np.where(
         frame["billed_duration_ms"].isna(), Outcome.MISSING.value, Outcome.SUCCEEDED.value
     )
-    numbered = frame.index.astype("string")
-    frame["sample_id"] = frame["sns_message_id"].fillna(numbered.to_series(index=frame.index))
+    numbered = frame.index.to_series().astype("string")
+    frame["sample_id"] = frame["sns_message_id"].astype("string").fillna(numbered)
     frame["request_id"] = frame["sample_id"]
     return mark_attempts(frame)
 

@@ -129,8 +129,12 @@ def _read(file: Path) -> pd.DataFrame:
         frame = read_thesis_csv(file) if is_thesis_csv(file) else joined(read_log(file))
     except OSError as error:
         raise RunStoreError(f"{file} cannot be read: {error.strerror}") from error
-    known = list(dict.fromkeys([*invocations_schema().names, "algorithm"]))
-    return frame.reindex(columns=known)
+    kinds = {field.name: str(field.type) for field in invocations_schema()} | {
+        "algorithm": "string"
+    }
+    return frame.reindex(columns=list(kinds)).astype(
+        {name: "string" for name, kind in kinds.items() if kind == "string"}
+    )
 
 
 def _groups(frame: pd.DataFrame) -> list[pd.DataFrame]:

@@ -1,0 +1,168 @@
+"""Imports of exported logs, against a loop over lines with `re` that keeps the same values.
+
+``IMPORT_INVOCATIONS`` sets how many invocations the files have (100,000 by default).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_lambda_ml.analysis.import_logs import read_log
+from pytest_lambda_ml.analysis.import_records import FIELDS
+from pytest_lambda_ml.analysis.import_run import Guess, import_files
+from pytest_lambda_ml.analysis.load import load_run
+
+INVOCATIONS = int(os.environ.get("IMPORT_INVOCATIONS", "100000"))
+CELLS = 63
+ROUNDS = 3
+RATIO = 10
+
+REPORT = re.compile(
+    r"REPORT RequestId: (\S+)\s+Duration: ([\d.]+) ms\s+Billed Duration: (\d+) ms\s+"
+    r"Memory Size: (\d+) MB\s+Max Memory Used: (\d+) MB(?:\s+Init Duration: ([\d.]+) ms)?"
+)
+RECORD = re.compile(
+    r'"pytest_lambda_ml\.invocation"'
+    + "".join(rf'.*?"{name}": ("[^"]*"|\{{[^}}]*\}}|[^,}}]*)' for name in FIELDS)
+)
+
+
+def loop(path: Path) -> tuple[int, int]:
+    """Line by line: the REPORT's six values, and the fields of the record."""
+    reports, records = [], []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if found := REPORT.search(line):
+                request, duration, billed, memory, used, init = found.groups()
+                reports.append(
+                    (
+                        request,
+                        float(duration),
+                        float(billed),
+                        int(memory),
+                        int(used),
+                        float(init) if init else None,
+                    )
+                )
+            elif found := RECORD.search(line):
+                records.append([json.loads(value) for value in found.groups()])
+    return len(reports), len(records)
+
+
+def columns(path: Path) -> tuple[int, int]:
+    tables = read_log(path)
+    return tables.reports.num_rows, tables.records.num_rows
+
+
+def lines(*, wrapped: bool) -> Iterator[str]:
+    """A log of 63 cells: START, END and REPORT, and what the wrapper says if it was used."""
+    for number in range(INVOCATIONS):
+        cell, cold = number % CELLS, number < 10 * CELLS
+        request = f"{number:08x}-0000-4000-8000-{number * 7919:012x}"
+        memory, duration = 256 * (1 + cell % 7), 3.0 + (number * 37 % 9973) / 100.0
+        yield f"START RequestId: {request} Version: $LATEST\n"
+        if wrapped:
+            yield from records(number, cell, request, memory, duration, cold=cold)
+        yield f"END RequestId: {request}\n"
+        yield (
+            f"REPORT RequestId: {request}\tDuration: {duration:.2f} ms\t"
+            f"Billed Duration: {int(duration) + 1} ms\tMemory Size: {memory} MB\t"
+            f"Max Memory Used: 197 MB\t{'Init Duration: 1480.21 ms' + chr(9) if cold else ''}\n"
+        )
+
+
+def records(
+    number: int, cell: int, request: str, memory: int, duration: float, *, cold: bool
+) -> Iterator[str]:
+    identity = {
+        "schema_version": 1,
+        "run_id": "c0ffee00",
+        "sample_id": f"{number:07d}",
+        "sns_message_id": f"21ac2dfb-99b0-4caf-aabd-{number:012x}",
+        "request_id": request,
+        "environment_id": f"4681a6fadf5f47b5918e5f08c022{number % 630:04x}",
+    }
+    yield json.dumps({"type": "pytest_lambda_ml.start", **identity}) + "\n"
+    began = 1795496521272.4841 + number * 3.7
+    started = began if cold else None
+    yield (
+        json.dumps(
+            {
+                "type": "pytest_lambda_ml.invocation",
+                **identity,
+                "function_name": f"plml-c0ffee00-{cell:03d}-a{cell // 7}-fast-{memory}-10-100",
+                "function_version": "$LATEST",
+                "memory_mb": memory,
+                "cold": cold,
+                "initialization_started_at_ms": started,
+                "initialization_ended_at_ms": started,
+                "initialization_ms": 491.8269009999676 if cold else None,
+                "processing_started_at_ms": began,
+                "processing_ended_at_ms": began + duration,
+                "processing_ms": duration * 0.98,
+                "cpu_time_ms": duration * 0.9,
+                "runtime_start_ms": None,
+                "imports_ms": None,
+                "fetching_ms": None,
+                "batch_size": 100,
+                "cpu_count": 2,
+                "cpu_model": "AMD EPYC",
+                "output_digest": "6485c33901914f11",
+                "weights": None,
+                "figures": {},
+                "error_type": None,
+                "error_message": None,
+            }
+        )
+        + "\n"
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["platform lines", "with records"])
+def log(request, tmp_path_factory) -> tuple[Path, bool]:
+    path = tmp_path_factory.mktemp("logs") / "export.log"
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(lines(wrapped=request.param))
+    return path, request.param
+
+
+def best_s(work: Callable[[Path], object], path: Path) -> float:
+    started = time.perf_counter()
+    work(path)
+    return time.perf_counter() - started
+
+
+def test_an_import_reads_ten_times_what_a_loop_reads(log) -> None:
+    """Interleaved, the best of some rounds each: the file's lines, and all values of both kinds."""
+    path, wrapped = log
+    expected = (INVOCATIONS, INVOCATIONS if wrapped else 0)
+    assert columns(path) == loop(path) == expected
+    times = [(best_s(columns, path), best_s(loop, path)) for _ in range(ROUNDS)]
+    by_columns, by_lines = (min(column) for column in zip(*times, strict=True))
+    print(
+        f"\n{path.stat().st_size / INVOCATIONS:.0f} bytes per invocation: "
+        f"{INVOCATIONS / by_columns:,.0f} invocations/s by columns, "
+        f"{INVOCATIONS / by_lines:,.0f} line by line: {by_lines / by_columns:.1f} times"
+    )
+    assert by_lines / by_columns >= RATIO
+
+
+def test_a_whole_import_is_a_matter_of_seconds(log, tmp_path) -> None:
+    """Reading, joining, pricing and storing a run."""
+    path, wrapped = log
+    started = time.perf_counter()
+    folder = import_files([path], tmp_path, datetime(2026, 1, 1, tzinfo=UTC), guess=Guess())
+    took = time.perf_counter() - started
+    run = load_run(folder, tmp_path)
+    assert sum(cell.outcomes.succeeded for cell in run.cells) == INVOCATIONS
+    assert len(run.cells) == (CELLS if wrapped else 7)
+    print(f"\n{took:.1f} s for {INVOCATIONS:,} invocations: {INVOCATIONS / took:,.0f} a second")
+    assert took <= 60 * max(INVOCATIONS / 1_000_000, 0.1)

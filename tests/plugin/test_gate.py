@@ -1,0 +1,145 @@
+"""``--lambda-compare`` and ``--lambda-fail-on``: a regression fails the session, noise does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_lambda_ml.cli import cli
+
+BUSY = {
+    "pytest.ini": "[pytest]\nlambda_timeout = 20\n",
+    "emotions.csv": "Emotion,Text\n" + "".join(f"joy,message {n}\n" for n in range(25)),
+    "benchmarks/busy/handler.py": """
+        import pathlib, time
+
+        SPIN_MS = float(pathlib.Path(__file__).with_name("spin_ms.txt").read_text())
+
+        def initialize():
+            pass
+
+        def process(batch):
+            end = time.perf_counter() + SPIN_MS / 1000
+            while time.perf_counter() < end:
+                pass
+            return [text.upper() for text in batch]
+    """,
+    "benchmarks/busy/spin_ms.txt": "60",
+    "benchmarks/busy/requirements.txt": "",
+    "benchmarks/test_busy.py": """
+        import pytest
+
+        @pytest.mark.lambda_matrix(
+            algorithm=["busy"], memory_mb=[1769], concurrency=[2], batch_size=[10], invocations=32,
+        )
+        def test_busy(lambda_benchmark, algorithm, engine, memory_mb, concurrency, batch_size):
+            lambda_benchmark(
+                handler=algorithm, engine=engine, memory_mb=memory_mb, concurrency=concurrency,
+                batch_size=batch_size,
+            )
+    """,
+}
+ARGUMENTS = ("--lambda-dataset", "emotion=emotions.csv", "benchmarks")
+
+
+def compare(project, *arguments: str):
+    """``pytest-lambda-ml compare`` on the project's runs."""
+    where = ["--dir", str(project.root / ".lambda-ml")]
+    return CliRunner().invoke(cli, ["compare", *arguments, *where])
+
+
+@pytest.fixture(scope="module")
+def project(module_example):
+    """A project with one stored run, whose functions spin for 60 ms."""
+    made = module_example(BUSY)
+    first = made.run_pytest(*ARGUMENTS)
+    assert first.returncode == 0, first.text
+    return made
+
+
+def test_a_regression_is_exit_code_1_without_a_traceback(project, tmp_path) -> None:
+    slower = project.root / "benchmarks/busy/spin_ms.txt"
+    slower.write_text("120")
+    summary = tmp_path / "summary.md"
+    run = project.run_pytest(
+        *ARGUMENTS,
+        "--lambda-compare=latest",
+        "--lambda-fail-on=billed:50%",
+        "--lambda-fail-on=memory:50%",
+        GITHUB_STEP_SUMMARY=str(summary),
+    )
+    slower.write_text("60")
+    assert run.outcomes == {"passed": 1}
+    assert run.has("comparison with the baseline", "busy-reference-1769-2-10")
+    assert "Traceback" not in run.text
+    # On a machine whose speed moved meanwhile nothing may be concluded, and that is said.
+    if "own speed moved" not in run.text:
+        assert run.returncode == 1
+        assert run.has("FAILED: 1 regression against the baseline")
+        assert "❌ regressed" in summary.read_text(encoding="utf-8")
+    assert run.has("unchanged")
+
+
+def test_without_a_limit_nothing_fails_and_the_command_says_the_same(project) -> None:
+    """The run before is compared with the first one, now by the command."""
+    stored = [path.name for path in sorted(project.root.glob(".lambda-ml/runs/*"))]
+    assert len(stored) >= 1
+    base = stored[0].rpartition("-")[2]
+    shown = compare(project, base, "latest")
+    assert shown.exit_code == 0, shown.output
+    assert f"against {base}" in shown.output
+    gated = compare(project, base, base, "--fail-on", "cost:5%")
+    assert gated.exit_code == 0, gated.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--lambda-compare=deadbeef"], "--lambda-compare: no run 'deadbeef'"),
+        (["--lambda-fail-on=cost:5%"], "needs a baseline: give --lambda-compare RUN too"),
+        (
+            ["--lambda-compare=latest", "--lambda-fail-on=speed:5%"],
+            "--lambda-fail-on: 'speed:5%' is not legal",
+        ),
+        (["--lambda-compare=latest~99"], "no run latest~99"),
+    ],
+)
+def test_no_baseline_or_no_limit_is_a_usage_error_before_anything_runs(
+    project, arguments, words
+) -> None:
+    before = len(list(project.root.glob(".lambda-ml/runs/*")))
+    run = project.run_pytest(*ARGUMENTS, *arguments)
+    assert run.returncode == 4, run.text
+    assert run.has(words)
+    assert len(list(project.root.glob(".lambda-ml/runs/*"))) == before
+
+
+def test_a_partial_run_is_no_baseline(project) -> None:
+    """Named it is refused; latest passes it over."""
+    whole = sorted(project.root.glob(".lambda-ml/runs/*"))[-1]
+    partial = whole.with_name("29990101T000000Z-0badcafe")
+    shutil.copytree(whole, partial)
+    told = json.loads((partial / "run.json").read_text(encoding="utf-8"))
+    changed = {**told, "run_id": "0badcafe", "partial": True, "partial_reason": "interrupted"}
+    (partial / "run.json").write_text(json.dumps(changed), encoding="utf-8")
+    try:
+        run = project.run_pytest(*ARGUMENTS, "--lambda-compare=0badcafe", "--collect-only")
+        assert run.returncode == 4
+        assert run.has("partial, so it is no baseline")
+        compared = compare(project, "0badcafe", "latest")
+        assert compared.exit_code == 2
+        assert "no baseline: it is partial" in compared.output
+        latest = compare(project, "latest", "latest")
+        assert whole.name.rpartition("-")[2] in latest.output
+    finally:
+        shutil.rmtree(partial)
+
+
+def test_a_project_that_does_not_use_lambda_is_left_alone(example) -> None:
+    made = example({"test_plain.py": "def test_it(): pass\n"})
+    run = made.run_pytest("--lambda-compare=latest", "--lambda-fail-on=cost:5%")
+    assert run.returncode == 0
+    assert run.outcomes == {"passed": 1}
