@@ -128,7 +128,7 @@ def test_cells_that_fail_or_have_too_few_samples_are_excluded_with_why() -> None
     )
     assert memory_of(told) == 512
     assert [why for _, why in told.excluded] == [
-        "nothing succeeded",
+        "nothing succeeded (out of memory)",
         "2 of 22 timed out",
         "1 warm invocation: too few to judge",
     ]
@@ -137,7 +137,7 @@ def test_cells_that_fail_or_have_too_few_samples_are_excluded_with_why() -> None
 def test_nothing_but_failures_is_no_recommendation() -> None:
     told = advise(samples([], cold_ms=(), outcomes=Outcomes(published=5, failed=5)))
     assert told.choice is None
-    assert one_line(told) == "no recommendation: nothing succeeded"
+    assert one_line(told) == "no recommendation: nothing succeeded (failed)"
 
 
 def test_a_clear_best_is_decided_and_equals_share_the_honour() -> None:

@@ -75,7 +75,7 @@ def test_the_answer_stands_first_with_its_probability(page: str) -> None:
 def test_what_was_not_honest_and_what_failed_is_said(page: str) -> None:
     assert "3 of 4 invocations ran at one time" in page
     assert "not a bill" in page
-    assert "pca-reference-512-2-10 is not considered: nothing succeeded." in page
+    assert "pca-reference-512-2-10 is not considered: nothing succeeded (failed)." in page
 
 
 def test_it_says_how_to_measure_again(page: str) -> None:

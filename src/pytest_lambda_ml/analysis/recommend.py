@@ -96,7 +96,8 @@ def _unfit(cell: CellSamples) -> str | None:
     """Why a cell cannot be chosen; None where it can."""
     outcomes, warm = cell.outcomes, len(cell.warm_billed_ms)
     if outcomes.published and not outcomes.succeeded:
-        return "nothing succeeded"
+        worst = max(Outcome, key=outcomes.count)
+        return f"nothing succeeded ({worst.value.replace('_', ' ')})"
     for outcome in (Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.FAILED):
         count = outcomes.count(outcome)
         if count > FAILURES_TOLERATED * outcomes.published:

@@ -217,7 +217,7 @@ def facts_of(run: Run) -> list[tuple[str, str]]:
         ("limits", "; ".join(_unique(_limits(cell) for cell in cells))),
         ("data", ", ".join(_unique(cell.provenance.dataset for cell in cells))),
         ("dependencies", ", ".join(_unique(cell.provenance.dependencies for cell in cells))),
-        ("weights", ", ".join(_unique(c.provenance.weights or "" for c in cells))),
+        ("weights", ", ".join(_unique(w for c in cells if (w := c.provenance.weights)))),
     ]
     if run.imported_from:
         said.append(("imported from", ", ".join(run.imported_from)))
