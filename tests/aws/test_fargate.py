@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -212,9 +213,9 @@ def test_a_task_that_is_no_longer_waited_for_is_stopped(task: Task) -> None:
 
 
 def test_a_task_that_never_ends_is_given_up_and_stopped(task: Task) -> None:
+    still_running = (SimpleNamespace(status_code=200), {"tasks": [{"lastStatus": "RUNNING"}]})
     task.clients.client("ecs").meta.events.register(
-        "after-call.ecs.DescribeTasks",
-        lambda parsed, **_: parsed["tasks"][0].update(lastStatus="RUNNING"),
+        "before-call.ecs.DescribeTasks", lambda **_: still_running
     )
     with pytest.raises(PublishError, match="had not ended after 900 s"):
         task.publish()
