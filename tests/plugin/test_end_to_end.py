@@ -360,17 +360,21 @@ def test_a_second_ctrl_c_says_how_to_delete_what_is_left(example) -> None:
     """The first comes with the test, the second while the session deletes what it created."""
     conftest = """
         import pytest
-        from pytest_lambda_ml.campaign import session
+        from pytest_lambda_ml.campaign.site import Site
 
         @pytest.fixture(autouse=True)
-        def interrupted_while_deleting(monkeypatch, lambda_backend):
+        def interrupted_while_deleting(lambda_backend):
             yield
             def ctrl_c(*_):
                 raise KeyboardInterrupt
-            lambda_backend.campaign._tear_down = ctrl_c
+            Site.clear = ctrl_c
     """
     source = """
-        def test_x(lambda_backend, deploy_function):
+        from pytest_lambda_ml.model import Configuration
+
+        def test_x(deploy_function):
+            cell = Configuration(algorithm="echo", memory_mb=512, concurrency=1, batch_size=1)
+            deploy_function("echo", cell, messages=1)
             raise KeyboardInterrupt
     """
     project = example({**ECHO, "conftest.py": conftest, "benchmarks/test_echo.py": source})
