@@ -1,8 +1,14 @@
-"""Of the choices called 88 to 92 % sure, 85 to 95 % are right."""
+"""Of the choices called 88 to 92 % sure, 85 to 95 % are right.
+
+Right is what P(best) speaks of: no cell is more than 1 % better. Where the best cell is not ahead
+by a hair's breadth only, the choice is also that very cell as often.
+"""
 
 from __future__ import annotations
 
 from calibration import FAMILIES, Called, between, call, share_right
+
+from pytest_lambda_ml.analysis.recommend_more import TOO_CLOSE
 
 RUNS = 6000
 """Of each family."""
@@ -24,6 +30,7 @@ def test_of_the_choices_called_88_to_92_percent_sure_85_to_95_percent_are_right(
         table(family, those)
     everything = [each for those in calls.values() for each in those]
     table("all", everything)
-    assert 0.85 <= share_right(between(calls["spread"], 0.88, 0.92)) <= 0.95
-    assert 0.85 <= share_right(between(everything, 0.88, 0.92)) <= 0.95
-    assert share_right(between(calls["lambda"], 0.88, 0.92), within=0.01) >= 0.9
+    for those in (*calls.values(), everything):
+        assert 0.85 <= share_right(between(those, 0.88, 0.92), within=TOO_CLOSE) <= 0.95
+    apart = [*calls["spread"], *calls["one better"]]
+    assert 0.85 <= share_right(between(apart, 0.88, 0.92)) <= 0.95

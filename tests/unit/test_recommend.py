@@ -146,7 +146,8 @@ def test_a_clear_best_is_decided_and_equals_share_the_honour() -> None:
     assert clear.p_best > 0.99
     assert clear.more == ()
     twins = advise(
-        samples(noisy(100, seed=4), concurrency=2), samples(noisy(100, seed=5), concurrency=10)
+        samples(noisy(100, cv=0.5, seed=4), concurrency=2),
+        samples(noisy(100, cv=0.5, seed=9), concurrency=10),
     )
     assert not twins.decided
     assert twins.p_memory > 0.99
@@ -179,6 +180,14 @@ def test_as_many_more_invocations_as_are_asked_for_decide_mostly() -> None:
             decided += advise(*cells(12 + max(wanted)), draws=1000).decided
     assert asked_for >= 10
     assert decided / asked_for > 0.5
+
+
+def test_a_cell_that_is_dearer_by_less_than_one_percent_is_as_good_as_the_best() -> None:
+    steady = [1000.0, 1001.0, 999.0] * 20
+    told = advise(samples(steady, concurrency=2), samples([ms + 6 for ms in steady], concurrency=4))
+    assert all(each.p_best > 0.99 for each in told.candidates)
+    apart = advise(samples(steady), samples([ms + 20 for ms in steady], concurrency=4))
+    assert [round(each.p_best) for each in apart.candidates] == [1, 0]
 
 
 def test_cells_too_close_to_tell_apart_are_called_so() -> None:

@@ -24,7 +24,7 @@ from pytest_lambda_ml.analysis.recommend_figures import (
     scores,
     worth,
 )
-from pytest_lambda_ml.analysis.recommend_more import measure_more
+from pytest_lambda_ml.analysis.recommend_more import TOO_CLOSE, measure_more
 from pytest_lambda_ml.analysis.recommendation import (
     Candidate,
     Question,
@@ -49,8 +49,10 @@ FEWEST_WARM = 2
 FAILURES_TOLERATED = 0.01
 """Share of messages that may end badly; above it a cell is no choice."""
 NEAR = 1.05
-EQUAL = 1 + 1e-9
-"""Scores closer than this are the same: cells that are billed alike to the millisecond."""
+EQUAL = 1 + TOO_CLOSE
+"""Scores closer than this are the same. Cost often hardly depends on memory, and which of two cells
+is ahead by a hair's breadth is neither worth knowing nor told by any affordable number of samples:
+a probability of that would be wrong far too often."""
 
 RULE_MEMORY_MB = 1024
 RULE_MS = 100.0
@@ -124,7 +126,7 @@ class _Weighed:
 
     @property
     def is_best(self) -> NDArray[np.bool_]:
-        """Which cells are the best of each draw (cells, draws)."""
+        """Which cells are the best of each draw, or equal to it (cells, draws)."""
         best = self.best
         return (self.draws <= best * EQUAL) & np.isfinite(best)
 

@@ -42,14 +42,15 @@ def measure_more(
 
     ``point`` (cells,) and ``draws`` (cells, draws) are scores, infinite where a limit is missed.
     The standard error of a difference shrinks with the root of the number of invocations, so to
-    see the measured difference with ``confidence`` (shared out over the contenders) both cells
-    need their numbers times ``(z × standard error / difference)²``.
+    see with ``confidence`` (shared out over the contenders) that the contender is not better by
+    `TOO_CLOSE`, both cells need their numbers times ``(z × standard error / difference)²``, the
+    difference being the measured one and what is too close.
     """
     factors: dict[int, float] = {}
     contenders = [
         i
         for i in range(len(cells))
-        if i != chosen and float((draws[i] < draws[chosen]).mean()) > _RELEVANT
+        if i != chosen and float((draws[i] * (1 + TOO_CLOSE) < draws[chosen]).mean()) > _RELEVANT
     ]
     if not contenders:
         return ()
@@ -85,7 +86,7 @@ def _factor(gap: float, gaps: NDArray[np.float64], z: float, reference: float) -
     if abs(gap) <= TOO_CLOSE * abs(reference):
         return math.inf
     low, high = np.percentile(gaps[np.isfinite(gaps)], _ONE_SIGMA)
-    return float(z * (high - low) / 2 / gap) ** 2
+    return float(z * (high - low) / 2 / (gap + TOO_CLOSE * abs(reference))) ** 2
 
 
 def _further(count: int, factor: float) -> int | None:

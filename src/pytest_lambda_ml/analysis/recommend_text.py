@@ -47,6 +47,7 @@ def assumptions(question: Question) -> str:
     """At which traffic, and what is assumed of cold starts."""
     traffic = question.traffic
     return (
+        "Best means that no other cell is more than 1 % better. "
         f"At {number(traffic.requests_per_day, 0)} requests a day, spread over it at random; a "
         "batch of n serves n of them with one invocation, and the time to fill it is not counted. "
         f"An idle environment is kept for {traffic.idle_minutes:g} minutes (AWS does not document "

@@ -47,8 +47,9 @@ class Candidate:
 
     Costs include the cold starts of the traffic; ``usd_per_1k_items`` is of the same money.
     ``score`` is what the objective minimises: USD a month, milliseconds, or a number from 0 to 1.
-    ``p_best`` is the probability that no other cell is better; cells that are equal share it, so
-    the probabilities may add up to more than 1. ``missed`` says which limit it does not keep.
+    ``p_best`` is the probability that no other cell is more than 1 % better; cells that are equal
+    share it, so the probabilities may add up to more than 1. ``missed`` says which limit it does
+    not keep.
     """
 
     configuration: Configuration
