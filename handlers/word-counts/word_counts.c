@@ -11,7 +11,7 @@ enum { TEXT_END = 0xFF, FREE = 0, ID_BITS = 24 };
 static const uint32_t ID_MASK = (1u << ID_BITS) - 1;
 
 /* The lower-case form of a byte of a word, 0 for what stands between words. Every byte beyond
- * ASCII is of a word: texts that have any come here with their words cut out already. */
+ * ASCII is of a word: in texts that have any, what else there is beyond ASCII was made a blank. */
 static uint8_t word_byte[256];
 
 static void fill_word_bytes(void)
@@ -66,7 +66,8 @@ int32_t index_words(const uint8_t *words, int32_t length, uint32_t *starts, uint
 }
 
 /* The words of the texts that the vocabulary has, in the order in which they stand there. A word
- * is two or more word bytes. Returns their number: at most one in three bytes. */
+ * is two or more word bytes (a character of several bytes alone is none, and the vocabulary has no
+ * such word). Returns their number: at most one in three bytes. */
 int32_t find_words(const uint8_t *texts, int32_t length, const uint8_t *words,
                    const uint32_t *starts, const uint32_t *slots, uint32_t mask, int32_t *ids,
                    int32_t *ends)

@@ -7,7 +7,7 @@ from array import array
 from pathlib import Path
 
 LANGUAGE = "c"
-WORD = re.compile(r"(?u)\b\w\w+\b")  # CountVectorizer's token_pattern
+BETWEEN_WORDS = re.compile(r"[^\w\x00-\x7f]+")  # beyond ASCII; the C loops know ASCII themselves
 TEXT_END = b"\xff"
 MAX_WORDS = (1 << 24) - 2  # an id has 24 bits in the hash table
 
@@ -40,12 +40,9 @@ def zeros(typecode, count):
     return array(typecode, bytes(array(typecode).itemsize * max(count, 1)))
 
 
-def as_bytes(text):
-    """UTF-8 in which the C loops find the words: those beyond ASCII are cut out here, by Python's
-    own idea of lower case and of word characters."""
-    if not text.isascii():
-        text = " ".join(WORD.findall(text.lower()))
-    return text.encode()
+def beyond_ascii(text):
+    """UTF-8 in lower case, in which every byte beyond ASCII is of a word as Python knows them."""
+    return BETWEEN_WORDS.sub(" ", text.lower()).encode()
 
 
 class Vocabulary:
@@ -62,8 +59,9 @@ class Vocabulary:
         index_words(words, len(words), *self.table)
 
     def encode(self, batch):
-        """Ids of all words of all texts, and where each text ends among them."""
-        texts = TEXT_END.join([*map(as_bytes, batch), b""])
+        """Ids of all words of all texts, where each text ends among them, and how many texts."""
+        texts = [text.encode() if text.isascii() else beyond_ascii(text) for text in batch]
+        texts = TEXT_END.join([*texts, b""])
         ids, ends = zeros("i", len(texts) // 3), zeros("i", len(batch))
         find_words(texts, len(texts), self.words, *self.table, address(ids), address(ends))
         return ids, ends, len(batch)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 DEFAULTS = {
@@ -35,10 +36,16 @@ def write_model(out, vectorizer, *, classes, **facts):
         raise SystemExit(
             f"this engine knows no other {', '.join(other)} than CountVectorizer's own"
         )
-    words = vectorizer.get_feature_names_out()
+    # A vocabulary given by hand may have words that are found in no text.
+    words = [word if is_found(word) else "-" for word in vectorizer.get_feature_names_out()]
     (out / "vocabulary.txt").write_bytes("".join(f"{word}\n" for word in words).encode())
     model = json.dumps({"classes": classes, **facts})
     (out / "model.json").write_text(model, encoding="utf-8")
+
+
+def is_found(word):
+    """Whether some text has this word: two or more word characters, lower-case."""
+    return word == word.lower() and re.fullmatch(r"\w\w+", word) is not None
 
 
 def write_linear(out, vectorizer, *, weights, bias, classes):

@@ -182,6 +182,20 @@ def test_components_are_those_of_scikit_learn(run_fast, vectorized, whiten):
         assert nothing == []
 
 
+def test_words_that_no_text_can_have_count_nothing(export, texts, tmp_path):
+    """A vocabulary given by hand may have them; CountVectorizer never finds them."""
+    vectorizer = CountVectorizer(vocabulary=["joy", "é", "x", "Joy", "fear!", "ïé"])
+    asked = ["joy é x", "Joy fear!", "ïé ïé é"]
+    centers = KMeans(3, random_state=0).fit(vectorizer.transform([*texts[1], *asked]).toarray())
+    artifacts = export("k-means", centers, vectorizer)
+    folder = find_handler("k-means", engine="fast", search=[])
+    with zipfile.ZipFile(build_package(folder, artifacts, tmp_path).zip_path) as archive:
+        archive.extractall(tmp_path / "root")
+    expected = centers.predict(vectorizer.transform(asked).toarray()).tolist()
+    for before in ("", IN_PYTHON):
+        assert process(tmp_path / "root", [asked], before) == [expected]
+
+
 @pytest.mark.parametrize(
     ("algorithm", "change", "message"),
     [
