@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["CHANCE", "Comparison", "Row", "Verdict", "compare_runs", "further_invocations"]
 
 CHANCE = 0.05
-"""The share of comparisons of the same with the same in which anything is said to have changed."""
+"""The share of comparisons of the same with the same in which anything is said to have grown."""
 
 FEWEST = 5
 """Invocations of either run below which nothing is said."""
@@ -311,7 +311,7 @@ def _critical(pairs: int) -> float:
     """The number of standard errors beyond which the largest of so many is not chance."""
     from statistics import NormalDist
 
-    return NormalDist().inv_cdf(1.0 - CHANCE / 2 / max(pairs, 1))
+    return NormalDist().inv_cdf(1.0 - CHANCE / max(pairs, 1))
 
 
 def _decide(

@@ -30,7 +30,9 @@ SIGNS = {
     Verdict.INCONCLUSIVE: "❔",
 }
 HEADINGS = ("cell", "metric", "base", "new", "change", "95 % interval", "verdict")
-HEADLINE = "95 % intervals are of each row; verdicts hold for all rows together at 95 %."
+HEADLINE = (
+    "Intervals are of each row. Of two runs of the same thing, at most 5 % have any row regressed."
+)
 
 
 def verdict_line(comparison: Comparison) -> str:

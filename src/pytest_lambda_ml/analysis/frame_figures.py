@@ -107,14 +107,11 @@ def _reporting(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _invocations(frame: pd.DataFrame) -> list[Invocation]:
     """Rows as the objects that a campaign has: for the few of which there is more to say."""
+    rows = frame.dropna(axis="columns", how="all").astype(object)
     return [
-        invocation_of_row({str(name): value for name, value in row.items() if not _absent(value)})
-        for row in frame.to_dict("records")
+        invocation_of_row({str(name): value for name, value in row.items() if value is not None})
+        for row in rows.where(rows.notna(), None).to_dict("records")
     ]
-
-
-def _absent(value: object) -> bool:
-    return value is None or value != value  # NaN is not equal to itself
 
 
 def _present(values: pd.Series) -> NDArray[np.float64]:

@@ -104,11 +104,12 @@ def design_effect(groups: Sequence[tuple[Floats, NDArray[np.int64]]]) -> float:
 
 
 def adjusted_p_values(pairs: Sequence[Pair], *, seed: int, rounds: int = ROUNDS) -> Floats:
-    """For each pair the chance that pure chance gives *any* of them such a deviation, two-sided.
+    """For each pair the chance that pure chance moves *any* of them so far to that side.
 
-    With two runs of the same thing the smallest of them is at most 0.05 in 5 % of comparisons,
-    however many pairs there are. Pairs of equal sample sizes are exchanged alike, which keeps what
-    the metrics of one cell have in common.
+    With two runs of the same thing something seems to have grown (a ratio above 1 and a value of
+    at most 0.05) in 5 % of comparisons, however many pairs there are, and something to have shrunk
+    in another 5 %. Pairs of equal sample sizes are exchanged alike, which keeps what the metrics of
+    one cell have in common.
     """
     rng = np.random.default_rng(seed)
     observed = np.zeros(len(pairs))
@@ -125,8 +126,10 @@ def adjusted_p_values(pairs: Sequence[Pair], *, seed: int, rounds: int = ROUNDS)
     # Deviations of each pair in units of their own spread, so that none drowns the others.
     spread = np.sqrt((exchanged**2).mean(axis=1))
     spread[spread == 0.0] = 1.0
-    inflation = np.sqrt([pair.inflation for pair in pairs]) if pairs else np.ones(0)
-    return _step_down(np.abs(observed) / spread / inflation, np.abs(exchanged) / spread[:, None])
+    exchanged /= spread[:, None]
+    observed /= spread * np.sqrt(np.array([pair.inflation for pair in pairs]))
+    grown, shrunk = _step_down(observed, exchanged), _step_down(-observed, -exchanged)
+    return np.where(observed > 0.0, grown, shrunk)
 
 
 def bootstrap_interval(

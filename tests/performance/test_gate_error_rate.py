@@ -1,0 +1,86 @@
+"""How often the gate fails for nothing: simulated runs of 63 cells, and real runs back to back.
+
+The real runs take a while: ``GATE_PAIRS=20 make perf PERF_ARGS="-k gate"`` makes twenty pairs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from run_cells import durations
+
+from pytest_lambda_ml.analysis.compare import Verdict, compare_runs
+from pytest_lambda_ml.analysis.gate import parse_limits
+from pytest_lambda_ml.analysis.load import load_run
+from pytest_lambda_ml.analysis.resample import Pair, adjusted_p_values
+from pytest_lambda_ml.store.find_run import run_folders
+
+CELLS, WARM = 63, 90
+SIMULATED = int(os.environ.get("GATE_SIMULATIONS", "1000"))
+PAIRS = int(os.environ.get("GATE_PAIRS", "0"))
+LIMITS = ("cost:5%", "p95:10%")
+TYPICAL_MS = np.geomspace(4.0, 400.0, CELLS)
+
+
+@pytest.mark.parametrize("quantiles", [(None,), (None, 0.95)], ids=["cost", "cost and p95"])
+def test_of_a_thousand_pairs_of_the_same_at_most_one_in_twenty_fails(quantiles) -> None:
+    """Skewed durations in whole ms with stalls. What fails without a limit is printed beside."""
+    count = SIMULATED if len(quantiles) == 1 else SIMULATED // 10
+    chance = alarms = 0
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        samples = [
+            (durations(rng, WARM, typical), durations(rng, WARM, typical)) for typical in TYPICAL_MS
+        ]
+        pairs = [Pair(base, new, q) for base, new in samples for q in quantiles]
+        p_values = adjusted_p_values(pairs, seed=seed, rounds=1000)
+        ratios = np.array([pair.ratio for pair in pairs])
+        chance += bool(((p_values <= 0.05) & (ratios > 1.0)).any())
+        alarms += bool(((p_values <= 0.05) & (ratios > 1.05)).any())
+    print(
+        f"\n{count} comparisons of {len(pairs)} samples: {alarms / count:.1%} fail with a limit of "
+        f"5%, {chance / count:.1%} without"
+    )
+    assert alarms <= 0.05 * count
+    assert chance <= 0.05 * count + 3.0 * np.sqrt(0.05 * count)
+
+
+@pytest.mark.parametrize("growth", [1.1, 1.15, 1.2, 1.3])
+def test_what_grows_in_one_cell_is_found(growth) -> None:
+    """Printed, not held to: how often a cell that is slower is found among 63."""
+    found = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        pairs = [
+            Pair(durations(rng, WARM, ms), durations(rng, WARM, ms * (growth if n == 40 else 1.0)))
+            for n, ms in enumerate(TYPICAL_MS)
+        ]
+        found += adjusted_p_values(pairs, seed=seed)[40] <= 0.05
+    print(f"\n{growth:.0%} of {TYPICAL_MS[40]:.0f} ms, {WARM} warm invocations: {found / 50:.0%}")
+    assert found > 0 or growth < 1.2
+
+
+@pytest.mark.skipif(not PAIRS, reason="GATE_PAIRS sets how many pairs of real runs are made")
+def test_real_runs_back_to_back_seldom_fail(tmp_path: Path) -> None:
+    """Pairs of `pytest benchmarks/ -k "k-means and 512"` on the local endpoint."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "benchmarks"]
+    chosen = ["-k", os.environ.get("GATE_SELECT", "k-means and 512"), "--lambda-dir", str(tmp_path)]
+    for _ in range(2 * PAIRS):
+        subprocess.run([*command, *chosen], check=True, capture_output=True)
+    runs = [load_run(folder, tmp_path) for folder in run_folders(tmp_path)]
+    limits = parse_limits(LIMITS, place="here")
+    alarms, told = 0, []
+    for base, new in zip(runs[::2], runs[1::2], strict=True):
+        comparison = compare_runs(base, new, limits)
+        alarms += bool(comparison.regressions)
+        told.append([row.verdict for row in comparison.rows])
+        ratios = ", ".join(f"{row.ratio - 1:+.1%}" for row in comparison.rows if row.ratio)
+        print(f"\nCPU loop {comparison.cpu_loop_ratio}: {ratios}: {told[-1]}", end="")
+    decided = sum(v is not Verdict.INCONCLUSIVE for verdicts in told for v in verdicts)
+    print(f"\n{alarms} of {PAIRS} pairs fail; {decided} verdicts are conclusive")
+    assert alarms <= max(0.05 * PAIRS, 1)
