@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,26 @@ def test_algorithms_are_answered_apart_and_in_their_order() -> None:
         [samples(noisy(9), algorithm="svm"), samples(noisy(9), algorithm="pca")], Question(), PRICES
     )
     assert [told.algorithm for told in found] == ["svm", "pca"]
+
+
+def test_a_cold_start_without_an_init_duration_is_still_paid_for(tmp_path: Path) -> None:
+    """As in the thesis tool's files, which have no Init Duration."""
+    told = result(warm_ms=[10.0, 11.0])
+    bare = [
+        replace(item, report=replace(item.report, init_duration_ms=None))
+        for item in told.invocations
+        if item.report
+    ]
+    results = [replace(told, invocations=tuple(bare))]
+    store(tmp_path, results)
+    stored = samples_of_run(load_run("latest", tmp_path, columns=COLUMNS))
+    for cell in (*samples_of_results(results), *stored):
+        assert list(cell.cold_billed_ms) == [800.0, 820.0]
+        assert list(cell.cold_answer_ms) == [800.0, 820.0]
+        assert len(cell.cold_start_ms) == 0
+        advised = advise(cell)
+        assert advised.notes == ()
+        assert advised.candidates[0].cold_ms_p95 is None
 
 
 @pytest.mark.parametrize("at_import", [False, True])

@@ -242,7 +242,8 @@ def _notes(found: Sequence[Worth]) -> list[str]:
     without = [w.cell.configuration.cell_id for w in found if not len(w.cell.cold_billed_ms)]
     if not without:
         return []
-    return [f"no cold start was measured, so none is in the cost: {', '.join(without)}"]
+    which = "" if len(without) == len(found) else f": {', '.join(without)}"
+    return [f"no cold start was measured, so none is in the cost{which}"]
 
 
 def rule_of_thumb(choice: Candidate, candidates: Sequence[Candidate]) -> RuleOfThumb:

@@ -41,9 +41,10 @@ class CellSamples:
     """The succeeded invocations of a cell, in milliseconds.
 
     ``warm_…`` arrays are of one length (n,), a value per warm invocation; ``environment`` (n,)
-    numbers the execution environment of each. ``cold_…`` arrays are of one length (m,), a value
-    per cold start: what it was billed, its init duration plus the wrapper's initialisation time,
-    and the whole time to its answer (init and duration).
+    numbers the execution environment of each. ``cold_billed_ms`` and ``cold_answer_ms`` have a
+    value per cold start: what it was billed, and the whole time to its answer (init and duration;
+    what it was billed, where its init duration is not known). ``cold_start_ms`` has one per cold
+    start whose init duration is known: that, and the wrapper's initialisation where it came after.
     """
 
     configuration: Configuration
@@ -84,28 +85,27 @@ def samples_of_result(result: CellResult) -> CellSamples:
             np.int64
         ),
         cold_billed_ms=_column(cold, 0),
-        cold_start_ms=_column(cold, 1),
+        cold_start_ms=_column([row for row in cold if row[1] is not None], 1),
         cold_answer_ms=_column(cold, 2),
     )
 
 
-def _cold(item: Invocation) -> tuple[float, float, float] | None:
-    """Billed, cold start and answer time of a cold start that has all three.
+def _cold(item: Invocation) -> tuple[float, float | None, float] | None:
+    """Billed, cold start (None where the init is not known) and answer time of a cold start.
 
     A log without the wrapper's records tells no initialisation: the cold start is then the init
     duration alone.
     """
     report, ready_ms = item.report, made_ready_ms(item)
-    if item.start is not StartType.COLD or report is None or ready_ms is None:
+    if item.start is not StartType.COLD or report is None:
         return None
-    if report.billed_duration_ms is None or report.duration_ms is None:
+    billed_ms, duration_ms = report.billed_duration_ms, report.duration_ms
+    if billed_ms is None or duration_ms is None:
         return None
+    if ready_ms is None:
+        return billed_ms, None, max(billed_ms, duration_ms)
     start_ms = cold_start_ms(item)
-    return (
-        report.billed_duration_ms,
-        ready_ms if start_ms is None else start_ms,
-        ready_ms + report.duration_ms,
-    )
+    return billed_ms, ready_ms if start_ms is None else start_ms, ready_ms + duration_ms
 
 
 def _column(rows: Sequence[tuple[object, ...]], index: int) -> NDArray[np.float64]:
@@ -121,11 +121,13 @@ def _samples_of_cell(cell: RunCell) -> CellSamples:
     warm = cell.warm.dropna(subset=["billed_duration_ms", "duration_ms"])
     succeeded = cell.succeeded
     cold = succeeded[succeeded["start"] == StartType.COLD.value]
+    cold = cold.dropna(subset=["billed_duration_ms", "duration_ms"])
     init = cold["init_duration_ms"].fillna(cold["restore_duration_ms"])
     since_ms = cold["processing_ended_at_ms"] - cold["initialization_started_at_ms"]
     before = since_ms > cold["duration_ms"] + _ONE_MS  # see `loaded_inside`
     inside = cold["initialization_ms"].fillna(0.0).where(~before, 0.0)
-    known = init.notna() & cold["billed_duration_ms"].notna() & cold["duration_ms"].notna()
+    billed, duration = cold["billed_duration_ms"], cold["duration_ms"]
+    answer = (init + duration).fillna(billed.where(billed > duration, duration))
     return CellSamples(
         configuration=cell.configuration,
         region=cell.provenance.region,
@@ -133,7 +135,7 @@ def _samples_of_cell(cell: RunCell) -> CellSamples:
         warm_billed_ms=warm["billed_duration_ms"].to_numpy(dtype=np.float64),
         warm_duration_ms=warm["duration_ms"].to_numpy(dtype=np.float64),
         environment=warm["log_stream"].factorize(use_na_sentinel=False)[0].astype(np.int64),
-        cold_billed_ms=cold["billed_duration_ms"][known].to_numpy(dtype=np.float64),
-        cold_start_ms=(init + inside)[known].to_numpy(dtype=np.float64),
-        cold_answer_ms=(init + cold["duration_ms"])[known].to_numpy(dtype=np.float64),
+        cold_billed_ms=billed.to_numpy(dtype=np.float64),
+        cold_start_ms=(init + inside).dropna().to_numpy(dtype=np.float64),
+        cold_answer_ms=answer.to_numpy(dtype=np.float64),
     )
