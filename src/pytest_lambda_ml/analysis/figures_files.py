@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_ml.errors import UnsupportedError
@@ -42,14 +43,13 @@ FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 
 def check_drawing() -> None:
     """Raise `UnsupportedError`, saying what to install, when figures cannot be drawn here."""
-    try:
-        import altair  # noqa: F401
-        import jinja2  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError as error:
-        raise UnsupportedError(
-            f"figures and reports need {error.name}: pip install 'pytest-lambda-ml[report]'"
-        ) from error
+    for name in ("altair", "jinja2", "vl_convert"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise UnsupportedError(
+                f"figures and reports need {name}: pip install 'pytest-lambda-ml[report]'"
+            ) from error
 
 
 def _config(ink: str, font: str, background: str | None) -> dict[str, Any]:

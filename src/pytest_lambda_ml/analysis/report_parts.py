@@ -11,6 +11,7 @@ from pytest_lambda_ml.analysis.recommend_text import (
     more_lines,
     regret_text,
     rule_text,
+    sentences,
 )
 from pytest_lambda_ml.analysis.wording import (
     ABSENT,
@@ -94,8 +95,6 @@ class Sheet:
 
 def answer_of(told: Recommendation) -> Answer:
     """The card of one algorithm."""
-    from pytest_lambda_ml.analysis.recommend_text import sentences
-
     choice = told.choice
     if choice is None:
         return Answer(
