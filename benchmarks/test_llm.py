@@ -11,7 +11,7 @@ ENGINES = ["reference", "fast", "fast-exact"]
 
 
 @pytest.mark.lambda_matrix(
-    experiment=("fig-5.9", "large-model"),
+    experiment=("fig-5.9", "small-models", "large-model"),
     algorithm=["tiny-llama-v0", "tiny-llama", "bert-base-uncased"],
     engine=ENGINES,
 )

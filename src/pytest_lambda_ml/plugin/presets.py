@@ -52,7 +52,7 @@ BERT_BATCHES = (1, 4, 16)
 
 QUICK_BERT = Grid(
     memory_mb=(1024,),
-    batch_size=BERT_BATCHES,
+    batch_size=(1,),
     concurrency=(2,),
     invocations=8,
     engines=("reference", "fast"),
@@ -98,9 +98,24 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
                     algorithms=CLASSICAL, memory_mb=(128, 512), engines=("fast",)
                 ),
                 "batches": Grid(
-                    algorithms=("svm",), memory_mb=(1024,), batch_size=CLASSICAL_BATCHES
+                    algorithms=("svm",),
+                    memory_mb=(1024,),
+                    batch_size=CLASSICAL_BATCHES,
+                    engines=("fast",),
                 ),
-                "fig-5.9": Grid(algorithms=("tiny-llama-v0",), batch_size=(1,), invocations=10),
+                "fig-5.9": Grid(
+                    algorithms=("tiny-llama-v0",),
+                    batch_size=(1,),
+                    invocations=10,
+                    engines=("reference",),
+                ),
+                "small-models": Grid(
+                    algorithms=("tiny-llama-v0",),
+                    memory_mb=(512,),
+                    batch_size=(1,),
+                    invocations=10,
+                    engines=("fast", "fast-exact"),
+                ),
                 "large-model": QUICK_LARGE,
                 "bert-batches": QUICK_BERT,
                 "fig-5.10": QUICK_CONCURRENCY,
