@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_lambda_ml.analysis.import_words import decimals, fixed, integers, word, words_of
+from pytest_lambda_ml.analysis.import_words import MARGIN, Block, decimals, fixed, integers, word
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,15 +22,12 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["Layout", "ReportLines", "layout_of", "line_starts", "other_lines", "report_lines"]
+__all__ = ["Layout", "Lines", "ReportLines", "layout_of", "other_lines", "report_lines"]
 
 NEWLINE, TAB = 10, 9
 TYPE_AT = len('{"type": "pytest_lambda_ml.')
 ID_LENGTH = 36
 STREAM_LENGTH = len("2026/11/24/[$LATEST]") + 32
-LONGEST_REPORT = 400
-"""Bytes within which a REPORT of the common form ends."""
-
 REPORT = b"REPORT RequestId: "
 _START = word(b"REPORT R")
 
@@ -70,24 +67,35 @@ FILTER = Layout(
 
 def layout_of(sample: bytes) -> Layout:
     """The layout of most REPORT lines in a sample of the text."""
-    data = np.frombuffer(sample, np.uint8)
-    starts = line_starts(data)
+    block = Block(sample + bytes(MARGIN), 0, len(sample))
 
     def fitting(layout: Layout) -> int:
-        begins = starts[starts + layout.prefix + 8 <= len(data)]
-        words = words_of(sample)
-        return int((layout.known(data, begins) & (words[begins + layout.prefix] == _START)).sum())
+        lines = Lines(block, layout)
+        return int(np.count_nonzero(lines.known(lines.heads == _START)))
 
     return max((PLAIN, TAIL, FILTER), key=fitting)
 
 
-def line_starts(data: Bytes) -> Places:
-    """Where the lines begin."""
-    newlines = np.flatnonzero(data == NEWLINE)
-    starts = np.empty(len(newlines) + 1, dtype=np.int64)
-    starts[0] = 0
-    starts[1:] = newlines + 1
-    return starts
+class Lines:
+    """The lines of a block: where they begin, and the word that each event begins with."""
+
+    def __init__(self, block: Block, layout: Layout) -> None:
+        newlines = np.flatnonzero(block.data == NEWLINE)
+        starts = np.empty(len(newlines) + 1, dtype=np.int64)
+        starts[0] = 0
+        starts[1:] = newlines + 1
+        self.block = block
+        self.layout = layout
+        self.starts: Places = starts[:-1]
+        """A block ends with a newline, so what follows it is no line of the block."""
+        self.ends: Places = newlines
+        self.heads = block.words[self.starts + layout.prefix]
+
+    def known(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the chosen lines those that begin with a prefix of the layout."""
+        if self.layout.marks:
+            chosen[chosen] = self.layout.known(self.block.data, self.starts[chosen])
+        return chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,21 +115,14 @@ class ReportLines:
     init_duration_ms: Floats
 
 
-def report_lines(block: bytes, starts: Places, layout: Layout) -> ReportLines:
-    r"""The lines that read, after the prefix of ``layout`` and up to the end of the event::
+def report_lines(lines: Lines) -> ReportLines:
+    r"""The lines that read, after the prefix of the layout and up to the end of the event::
 
-        REPORT RequestId: <36>\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB
-        \tMax Memory Used: 36 MB[\tInit Duration: 110.10 ms]\t
-
-    ``block`` ends with at least `LONGEST_REPORT` bytes that belong to no such line.
+    REPORT RequestId: <36>\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB
+    \tMax Memory Used: 36 MB[\tInit Duration: 110.10 ms]\t
     """
-    data, words = np.frombuffer(block, np.uint8), words_of(block)
-    starts = starts[starts < len(block) - LONGEST_REPORT]
-    places = starts + layout.prefix
-    here = words[places] == _START
-    if layout.marks:
-        here[here] = layout.known(data, starts[here])
-    places = places[here]
+    data, words, layout = lines.block.data, lines.block.words, lines.layout
+    places = lines.starts[lines.known(lines.heads == _START)] + layout.prefix
     reader = _Reader(words, places + len(REPORT) + ID_LENGTH)
     reader.fits &= words[places + 10] == word(b"uestId: ")
     duration_ms = reader.decimals(b"\tDuration: ")
@@ -130,43 +131,41 @@ def report_lines(block: bytes, starts: Places, layout: Layout) -> ReportLines:
     max_memory_mb = reader.integers(b" MB\tMax Memory Used: ")
     init_ms = reader.optional_decimals(b" MB\tInit Duration: ")
     fits = reader.fits & reader.ends((b" MB\t\n", b" ms\t\n"), unless=b"XRAY Tra")
-    places = places[fits]
+    kept = slice(None) if fits.all() else fits
+    places = places[kept]
     stream = None
     if layout.stream is not None:
-        begins = places - layout.prefix + layout.stream
-        stream = fixed(data, begins, STREAM_LENGTH)
-    ids = places + len(REPORT)
+        stream = fixed(data, places - layout.prefix + layout.stream, STREAM_LENGTH)
     return ReportLines(
         places=places,
-        request_id=fixed(data, ids, ID_LENGTH),
+        request_id=fixed(data, places + len(REPORT), ID_LENGTH),
         log_stream=stream,
-        duration_ms=duration_ms[fits],
-        billed_duration_ms=billed_ms[fits],
-        memory_mb=memory_mb[fits],
-        max_memory_mb=max_memory_mb[fits],
-        init_duration_ms=init_ms[fits],
+        duration_ms=duration_ms[kept],
+        billed_duration_ms=billed_ms[kept],
+        memory_mb=memory_mb[kept],
+        max_memory_mb=max_memory_mb[kept],
+        init_duration_ms=init_ms[kept],
     )
 
 
-def other_lines(block: bytes, starts: Places, taken: Places, layout: Layout) -> Places:
+def other_lines(lines: Lines, taken: Places) -> Places:
     """Where the lines begin that may hold a REPORT or a record of another form.
 
     Left out are those ``taken`` (given by where they begin after their prefix) and those that say
     nothing about how an invocation ended: START, END, and the wrapper's start records.
     """
-    data, words = np.frombuffer(block, np.uint8), words_of(block)
-    starts = starts[starts < len(block) - LONGEST_REPORT]
-    other = np.ones(len(starts), dtype=bool)
-    other[np.searchsorted(starts, taken - layout.prefix)] = False
-    other &= data[starts] != NEWLINE
+    layout, heads = lines.layout, lines.heads
+    other = (heads != word(b"START Re")) & (heads != word(b"END Requ"))
+    other[np.searchsorted(lines.starts, taken - layout.prefix)] = False
+    left = np.flatnonzero(other)
+    starts, heads = lines.starts[left], heads[left]
+    first = lines.block.data[starts]
+    silent = first == NEWLINE
     if layout is FILTER:
-        other &= data[starts] != TAB  # the timestamp after a message that ends its line
-    first = words[starts + layout.prefix]
-    silent = (first == word(b"START Re")) | (first == word(b"END Requ"))
-    typed = np.flatnonzero(first == word(b'{"type":'))
-    at = np.minimum(starts[typed] + layout.prefix + TYPE_AT, len(words) - 1)
-    silent[typed] = words[at] == word(b'start", ')
-    others: Places = starts[other & ~silent]
+        silent |= first == TAB  # the timestamp after a message that ends its line
+    typed = lines.block.words[starts + layout.prefix + TYPE_AT] == word(b'start", ')
+    silent |= typed & (heads == word(b'{"type":'))
+    others: Places = starts[~silent]
     return others
 
 

@@ -12,19 +12,20 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from mmap import ACCESS_READ, mmap
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from pytest_lambda_ml.analysis.import_lines import (
-    LONGEST_REPORT,
     REPORT,
+    Lines,
     layout_of,
-    line_starts,
     other_lines,
     report_lines,
 )
 from pytest_lambda_ml.analysis.import_records import FIELDS, record_lines
+from pytest_lambda_ml.analysis.import_words import MARGIN, Block
 from pytest_lambda_ml.campaign.evidence import EndLine, read_event
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.log_prefix import without_prefix
@@ -86,11 +87,11 @@ def read_log(path: Path) -> LogTables:
     try:
         with path.open("rb") as file:
             head = file.read(SAMPLE_BYTES)
-        events = _events_of_json(path) if head.lstrip()[:1] in {b"{", b"["} else None
-        blocks = _blocks(path) if events is None else _event_blocks(events)
-        layout = layout_of(head)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            parts = list(pool.map(lambda part: _read_block(part[0], part[1], layout), blocks))
+            events = _events_of_json(path) if head.lstrip()[:1] in {b"{", b"["} else None
+            blocks = _blocks(file) if events is None else _event_blocks(events)
+            layout = layout_of(head[: head.rfind(b"\n") + 1])
+            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+                parts = list(pool.map(lambda block: _read_block(block, layout), blocks))
     except OSError as error:
         raise RunStoreError(f"{path} cannot be read: {error.strerror}") from error
     reports = pa.concat_tables([_reports_schema().empty_table(), *(part.reports for part in parts)])
@@ -101,29 +102,35 @@ def read_log(path: Path) -> LogTables:
     return LogTables(reports, records, endings)
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The file in blocks of whole lines, each with its place and a margin of zeros."""
-    with path.open("rb") as file:
-        place, rest = 0, b""
-        while data := file.read(BLOCK_BYTES):
-            end = _cut(data)
-            if not end:
-                rest += data
-                continue
-            block = b"".join((rest, memoryview(data)[:end], bytes(LONGEST_REPORT)))
-            yield place, block
-            place += len(rest) + end
-            rest = data[end:]
-        if rest:
-            yield place, b"".join((rest, b"\n", bytes(LONGEST_REPORT)))
+def _blocks(file: BinaryIO) -> Iterator[Block]:
+    """The file in blocks of whole lines, mapped into memory; its end is copied, with a margin."""
+    size = os.fstat(file.fileno()).st_size
+    text = mmap(file.fileno(), 0, access=ACCESS_READ) if size else b""
+    start = 0
+    while (end := _cut(text, start, size)) is not None:
+        yield Block(text, start, end - start)
+        start = end
+    rest = text[start:] + (b"" if text[size - 1 :] == b"\n" else b"\n")
+    if start < size:
+        block = Block(rest + bytes(MARGIN), 0, len(rest))
+        block.offset = start
+        yield block
 
 
-def _cut(data: bytes) -> int:
-    """Where the last line begins that is no second line of an event; 0 where there is none."""
-    end = data.rfind(b"\n", 0, -len(TRACE)) + 1
-    while end and data.startswith(TRACE, end):
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return end
+def _cut(text: bytes | mmap, start: int, size: int) -> int | None:
+    """Where the block that begins at ``start`` ends: a line follows that is none of an event's own.
+
+    None where what is left is the last block, or is one line.
+    """
+    limit = BLOCK_BYTES
+    while start + limit + MARGIN < size:
+        end = text.rfind(b"\n", start, start + limit) + 1
+        while end > start and text[end : end + len(TRACE)] == TRACE:
+            end = text.rfind(b"\n", start, end - 1) + 1
+        if end > start:
+            return end
+        limit *= 2
+    return None
 
 
 def _events_of_json(path: Path) -> list[Any] | None:
@@ -136,49 +143,45 @@ def _events_of_json(path: Path) -> list[Any] | None:
     return events if isinstance(events, list) else None
 
 
-def _event_blocks(events: list[Any]) -> Iterator[tuple[int, bytes]]:
-    place, lines, size = 0, [], 0
-    for event in events:
-        if not isinstance(event, dict) or not isinstance(event.get("message"), str):
-            continue
-        line = event["message"].rstrip("\n").encode() + b"\n"
-        lines.append(line)
-        size += len(line)
-        if size >= BLOCK_BYTES:
-            yield place, b"".join((*lines, bytes(LONGEST_REPORT)))
-            place, lines, size = place + size, [], 0
-    if lines:
-        yield place, b"".join((*lines, bytes(LONGEST_REPORT)))
+def _event_blocks(events: list[Any]) -> Iterator[Block]:
+    """The events' messages as blocks of lines."""
+    offset, lines, size = 0, [], 0
+    for event in (*events, None):
+        message = event.get("message") if isinstance(event, dict) else None
+        if isinstance(message, str):
+            lines.append(message.rstrip("\n").encode("utf-8", "replace") + b"\n")
+            size += len(lines[-1])
+        if lines and (event is None or size >= BLOCK_BYTES):
+            block = Block(b"".join((*lines, bytes(MARGIN))), 0, size)
+            block.offset = offset
+            yield block
+            offset, lines, size = offset + size, [], 0
 
 
-def _read_block(place: int, block: bytes, layout: Layout) -> LogTables:
+def _read_block(block: Block, layout: Layout) -> LogTables:
     import pyarrow as pa
 
-    starts = line_starts(np.frombuffer(block, np.uint8))
-    fast = report_lines(block, starts, layout)
-    columns: dict[str, Any] = {
-        "place": fast.places + place,
-        "log_stream": fast.log_stream
-        if fast.log_stream is not None
-        else pa.nulls(len(fast.places), pa.string()),
-    }
+    lines = Lines(block, layout)
+    fast, found = report_lines(lines), record_lines(lines)
+    streams = fast.log_stream
+    if streams is None:
+        streams = pa.nulls(len(fast.places), pa.string())
+    columns: dict[str, Any] = {"place": fast.places + block.offset, "log_stream": streams}
     for name, kind in REPORT_FIELDS.items():
         values = getattr(fast, name, None)
-        type_ = pa.type_for_alias(kind)
         if values is None:
-            columns[name] = pa.nulls(len(fast.places), type_)
+            columns[name] = pa.nulls(len(fast.places), pa.type_for_alias(kind))
         elif kind == "int32":
             columns[name] = values.astype(np.int32)
         else:
             columns[name] = values if kind == "string" else pa.array(values, from_pandas=True)
-    found = record_lines(block, starts, layout)
     records = [
-        pa.table({"place": part.places + place, **part.columns}, schema=_records_schema())
+        pa.table({"place": part.places + block.offset, **part.columns}, schema=_records_schema())
         for part in found
     ]
     taken = np.concatenate([fast.places, *(part.places for part in found)])
-    odd = _Odd()
-    odd.read(block, place, other_lines(block, starts, taken, layout))
+    odd = _Odd(block)
+    odd.read(other_lines(lines, taken))
     reports = pa.table(columns, schema=_reports_schema())
     return LogTables(
         pa.concat_tables([reports, pa.Table.from_pylist(odd.reports, _reports_schema())]),
@@ -208,33 +211,35 @@ _TIME_AFTER = re.compile(r"(?<=})\t\d+$")
 class _Odd:
     """Events that the fast way left out, read one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, block: Block) -> None:
+        self._block = block
         self.reports: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
         self.endings: dict[str, str] = {}
 
-    def read(self, block: bytes, place: int, begins: Places) -> None:
+    def read(self, begins: Places) -> None:
         """The lines that begin at these places, of which few hold one of `ODD`."""
         for start in begins.tolist():
-            end = block.find(b"\n", start)
-            line = block[start:end]
+            end = self._block.find(b"\n", start)
+            line = self._block.text(start, end)
             if any(mark in line for mark in ODD):
-                self._read(block, start, end, place)
+                self._read(start, end)
 
-    def _read(self, block: bytes, start: int, end: int, place: int) -> None:
-        if block.startswith(TRACE, end + 1):
-            end = block.find(b"\n", end + 1)
-        text = block[start:end].decode("utf-8", "replace").rstrip("\r")
+    def _read(self, start: int, end: int) -> None:
+        if self._block.text(end + 1, end + 1 + len(TRACE)) == TRACE:
+            end = self._block.find(b"\n", end + 1)
+        place = self._block.offset + start
+        text = self._block.text(start, end).decode("utf-8", "replace").rstrip("\r")
         message = _TIME_AFTER.sub("", without_prefix(text))
         # Old lines on timeouts and crashes begin with a time, which is no prefix of a tool.
         events = (LogEvent("", "", 0, text) for text in (message + "\n", f"- {message}"))
         fact = next(filter(None, map(read_event, events)), None)
         match fact.value if fact else None:
             case Report() as report:
-                self.reports.append({"place": place + start, **plain(report)})
+                self.reports.append({"place": place, **plain(report)})
             case InvocationRecord() as record:
                 told = {name: getattr(record, name) for name in FIELDS}
                 told["figures"] = json.dumps(told["figures"])
-                self.records.append({"place": place + start, **told})
+                self.records.append({"place": place, **told})
             case EndLine() as line:
                 self.endings[line.request_id] = line.how

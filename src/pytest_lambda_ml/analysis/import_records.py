@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_lambda_ml.analysis.import_words import fixed, slices, word, words_of
+from pytest_lambda_ml.analysis.import_words import fixed, slices, word
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from pytest_lambda_ml.analysis.import_lines import Layout
+    from pytest_lambda_ml.analysis.import_lines import Lines
+    from pytest_lambda_ml.analysis.import_words import Block
 
     Bytes = NDArray[np.uint8]
     Places = NDArray[np.int64]
@@ -71,39 +72,31 @@ class RecordLines:
     columns: dict[str, pa.Array] = field(default_factory=dict)
 
 
-def record_lines(block: bytes, starts: Places, layout: Layout) -> list[RecordLines]:
-    """The records in lines that begin at ``starts``, group by group; odd ones are left out.
+def record_lines(lines: Lines) -> list[RecordLines]:
+    """The records in a block, group by group; odd ones are left out.
 
-    A line with a backslash is odd: something in it is escaped. ``block`` ends as `report_lines`
-    asks for.
+    A line with a backslash is odd: something in it is escaped.
     """
-    data, words = np.frombuffer(block, np.uint8), words_of(block)
-    ends = starts[1:] - 1
-    places = starts[:-1] + layout.prefix
-    whole = places + _INVOCATION_AT + 8 <= ends
-    places, ends, lines = places[whole], ends[whole], starts[:-1][whole]
-    here = words[places] == _RECORD
-    here[here] = words[places[here] + _INVOCATION_AT] == _INVOCATION
-    if layout.marks:
-        here[here] = layout.known(data, lines[here])
+    block, prefix = lines.block, lines.layout.prefix
+    chosen = lines.known(lines.heads == _RECORD)
+    places, ends = lines.starts[chosen] + prefix, lines.ends[chosen]
+    here = block.words[places + _INVOCATION_AT] == _INVOCATION
+    here &= (ends > places) & (block.data[ends - 1] == BRACE)
     places, ends = places[here], ends[here]
     if not len(places):
         return []
-    closed = data[ends - 1] == BRACE
-    places, ends = places[closed], ends[closed]
     if block.find(b"\\") >= 0:
-        slashes = np.flatnonzero(data == BACKSLASH)
+        slashes = np.flatnonzero(block.data == BACKSLASH)
         plain = np.searchsorted(slashes, places) == np.searchsorted(slashes, ends)
         places, ends = places[plain], ends[plain]
-    quotes = np.flatnonzero(data == QUOTE)
+    quotes = np.flatnonzero(block.data == QUOTE)
     first = np.searchsorted(quotes, places)
     counts = np.searchsorted(quotes, ends) - first
     read = []
     for count in np.unique(counts):
         rows = counts == count
         if rows.sum() >= FEWEST:
-            pattern = _Pattern(block, data, words, quotes, places[rows], ends[rows], first[rows])
-            read.append(pattern.read())
+            read.append(_Pattern(block, quotes, places[rows], ends[rows], first[rows]).read())
     return read
 
 
@@ -111,18 +104,10 @@ class _Pattern:
     """Lines with quotation marks in the same number, and the first of them as their pattern."""
 
     def __init__(
-        self,
-        block: bytes,
-        data: Bytes,
-        words: NDArray[np.uint64],
-        quotes: Places,
-        places: Places,
-        ends: Places,
-        first: Places,
+        self, block: Block, quotes: Places, places: Places, ends: Places, first: Places
     ) -> None:
-        self._line = block[places[0] : ends[0]]
-        self._keys = _key_places(self._line)
-        self._data, self._words, self._quotes = data, words, quotes
+        self._keys = _key_places(block.text(int(places[0]), int(ends[0])))
+        self._data, self._words, self._quotes = block.data, block.words, quotes
         self._places, self._ends, self._first = places, ends, first
         self._fits = np.ones(len(places), dtype=bool)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Places = NDArray[np.int64]
 
-__all__ = ["decimals", "fixed", "integers", "slices", "word", "words_of"]
+__all__ = ["MARGIN", "Block", "decimals", "fixed", "integers", "slices", "word"]
+
+MARGIN = 400
+"""More than a line of the common form is long, so that what runs on stays within the text."""
 
 WORD_BYTES = 8
 _ONE = np.uint64(1)
@@ -32,14 +37,35 @@ _TWO_DECIMALS = np.uint64(0xFFFF)
 _POWERS = np.array([10.0 ** (WORD_BYTES - digits) for digits in range(WORD_BYTES + 1)])
 
 
+class Block:
+    """Whole lines within a text that goes on for `MARGIN` bytes after them, without copying them.
+
+    ``data`` are the bytes of the lines, ``words`` the word at every byte of them and some beyond.
+    Places count from where the block starts.
+    """
+
+    def __init__(self, text: bytes | mmap, start: int, size: int) -> None:
+        self.start = start
+        self.offset = start
+        """Where the block is in the file; not ``start`` where the text is a copy of a part."""
+        self.size = size
+        self.data: Bytes = np.frombuffer(text, np.uint8, size, start)
+        self.words: Words = np.ndarray((size + MARGIN - 7,), "<u8", text, start, (1,))
+        self._text = text
+
+    def find(self, mark: bytes, at: int = 0) -> int:
+        """Where ``mark`` first is from ``at`` on; -1 if it is not in the block."""
+        found = self._text.find(mark, self.start + at, self.start + self.size)
+        return found - self.start if found >= 0 else -1
+
+    def text(self, start: int, end: int) -> bytes:
+        """The bytes between two places."""
+        return self._text[self.start + start : self.start + end]
+
+
 def word(text: bytes) -> np.uint64:
     """Eight bytes (or fewer, then zeros) as the word that stands where the text stands."""
     return np.uint64(int.from_bytes(text, "little"))
-
-
-def words_of(data: bytes) -> Words:
-    """The word at every byte of ``data`` that has eight bytes left."""
-    return np.ndarray((max(len(data) - 7, 0),), "<u8", data, 0, (1,))
 
 
 def integers(words: Words) -> tuple[NDArray[np.float64], Places]:
@@ -80,6 +106,8 @@ def fixed(data: Bytes, starts: Places, length: int) -> pa.StringArray:
     """The same for texts of one length."""
     import pyarrow as pa
 
+    if not len(starts):
+        return pa.array([], pa.string())
     windows = np.lib.stride_tricks.sliding_window_view(data, length)[starts]
     offsets = np.arange(len(starts) + 1, dtype=np.int32) * length
     return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(windows))

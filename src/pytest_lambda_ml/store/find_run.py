@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def find_run(
 
 
 def _by_path(root: Path, text: str) -> Path | None:
-    path = type(root)(text).expanduser()
+    path = type(root)(os.path.expanduser(text))  # noqa: PTH111  # Path's raises for ~nobody
     if path.name in {RUN_FILE, JOURNAL}:
         path = path.parent
     return path if (path / RUN_FILE).is_file() or (path / JOURNAL).is_file() else None
