@@ -29,6 +29,14 @@ __all__ = ["frame_figures", "priced"]
 MB_PER_GB, MS_PER_S, THOUSAND, MILLION = 1024, 1000, 1000, 1_000_000
 ONE_MS = 1.0
 NO_FIGURES = "{}"
+WARM_COLUMNS = [
+    "duration_ms",
+    "billed_duration_ms",
+    "processing_ms",
+    "gb_seconds",
+    "gb_seconds_usd",
+    "requests_usd",
+]
 
 
 def priced(frame: pd.DataFrame, prices: Prices) -> pd.DataFrame:
@@ -50,12 +58,15 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
 
     The total leaves out publishing and log ingestion, which rows do not say.
     """
-    counts = frame[frame["counts"].astype(bool)]
-    start, outcome = counts["start"], counts["outcome"]
-    warm = counts[(start == StartType.WARM.value) & (outcome == Outcome.SUCCEEDED.value)]
+    counted = frame["counts"].to_numpy(dtype=bool)
+    counts = frame if counted.all() else frame[counted]
+    start, outcome = (counts[name].to_numpy(dtype=object) for name in ("start", "outcome"))
+    is_warm = (start == StartType.WARM.value) & (outcome == Outcome.SUCCEEDED.value)
+    warm = counts.loc[is_warm, WARM_COLUMNS]
     cold = counts[start == StartType.COLD.value]
     billed = warm["billed_duration_ms"].dropna()
-    items = len(billed) * configuration.batch_size
+    batch, reporting = configuration.batch_size, _reporting(counts)
+    items = len(billed) * batch
     cost = float((warm["gb_seconds_usd"] + warm["requests_usd"]).sum())
     environments = counts["environment_id"].fillna(counts["log_stream"])
     return CellFigures(
@@ -80,14 +91,14 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
         ),
         makespan_s=_makespan_s(counts),
         effective_concurrency=_overlap(*_busy_ms(counts)),
-        **_ml_units(warm, configuration.batch_size, cost),
-        quality=reported_quality(_invocations(_reporting(counts).head(1))),
+        **_ml_units(counts[is_warm] if reporting[is_warm].any() else warm, batch, cost),
+        quality=reported_quality(_invocations(counts[reporting].head(1))),
     )
 
 
 def _ml_units(warm: pd.DataFrame, batch_size: int, cost: float) -> dict[str, Any]:
     """See `campaign.ml_units`; without figures of handlers there is only the rate of items."""
-    if len(_reporting(warm)):
+    if "handler_figures" in warm:
         return ml_units(_invocations(warm), batch_size, _decimal(cost))
     durations = _present(warm["duration_ms"])
     seconds = float(durations.sum()) / MS_PER_S
@@ -99,18 +110,27 @@ def _cold_starts(cold: pd.DataFrame) -> dict[str, Any]:
     return {**waterfall(_invocations(cold))}
 
 
-def _reporting(frame: pd.DataFrame) -> pd.DataFrame:
+def _reporting(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """The rows in which the handler said something of its own."""
-    said = frame["handler_figures"].astype("string")
-    return frame[said.notna() & (said != NO_FIGURES).fillna(value=False)]
+    said = frame["handler_figures"].astype("string").fillna(NO_FIGURES)
+    reporting: NDArray[np.bool_] = (said != NO_FIGURES).to_numpy(dtype=bool)
+    return reporting
 
 
 def _invocations(frame: pd.DataFrame) -> list[Invocation]:
     """Rows as the objects that a campaign has: for the few of which there is more to say."""
-    rows = frame.dropna(axis="columns", how="all").astype(object)
+    if frame.empty:
+        return []
+    columns = {}
+    for name in frame.columns:
+        present = frame[name].notna().to_numpy()
+        if present.any():
+            columns[str(name)] = zip(frame[name].tolist(), present, strict=True)
     return [
-        invocation_of_row({str(name): value for name, value in row.items() if value is not None})
-        for row in rows.where(rows.notna(), None).to_dict("records")
+        invocation_of_row(
+            {name: value for name, (value, present) in zip(columns, row, strict=True) if present}
+        )
+        for row in zip(*columns.values(), strict=True)
     ]
 
 

@@ -11,6 +11,7 @@ from pytest_lambda_ml.model import Outcome, Report, StartType
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pytest_lambda_ml.analysis.import_logs import LogTables
@@ -34,29 +35,24 @@ def joined(tables: LogTables) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    text = {pa.string(): pd.StringDtype("pyarrow")}
-    reports = tables.reports.to_pandas(types_mapper=text.get)
-    records = tables.records.rename_columns(
-        [RECORD_NAMES.get(name, name) for name in tables.records.column_names]
-    ).to_pandas(types_mapper=text.get)
     match = _record_of_each(tables)
     has_record = match >= 0
-    if len(records):
-        told = records.drop(columns=["place", "request_id"]).take(np.maximum(match, 0))
-        told = told.reset_index(drop=True)
-        if not has_record.all():
-            told = told.where(pd.Series(has_record))
-    else:
-        told = records.drop(columns=["place", "request_id"]).reindex(range(len(reports)))
-    frame = pd.concat([reports.drop(columns="place"), told], axis=1)
-    _name_lost(frame, records)
-    cold = told["cold"].to_numpy(dtype=object) if len(records) else None
+    # A place that is null takes a record of nulls.
+    told = tables.records.drop_columns(["place", "request_id"]).take(
+        pa.array(match, mask=~has_record)
+    )
+    table = tables.reports.drop_columns(["place"])
+    for name, column in zip(told.column_names, told.columns, strict=True):
+        table = table.append_column(RECORD_NAMES.get(name, name), column)
+    frame = table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get)
+    _name_lost(frame, tables.records)
+    cold = frame["cold"].to_numpy(dtype=object) if has_record.any() else None
     frame["start"] = _starts(frame, cold, has_record)
     frame["outcome"] = _outcomes(frame, tables.endings)
     return mark_attempts(frame)
 
 
-def _name_lost(frame: pd.DataFrame, records: pd.DataFrame) -> None:
+def _name_lost(frame: pd.DataFrame, records: pa.Table) -> None:
     """Give a REPORT without a record the sample of its request's other attempts, else its request.
 
     An attempt that was timed out or killed logs no record.
@@ -64,11 +60,13 @@ def _name_lost(frame: pd.DataFrame, records: pd.DataFrame) -> None:
     lost = frame["sample_id"].isna()
     if not lost.any():
         return
-    asked = records[records["request_id"].isin(frame.loc[lost, "request_id"])]
-    known = asked.drop_duplicates("request_id").set_index("request_id")
-    for name in ("sample_id", "function_name"):
-        found = frame.loc[lost, "request_id"].map(known[name])
-        frame.loc[lost, name] = found.astype(frame[name].dtype)
+    if records.num_rows:
+        known = records.select(["request_id", "sample_id", "function_name"]).to_pandas()
+        known = known[known["request_id"].isin(set(frame.loc[lost, "request_id"]))]
+        known = known.drop_duplicates("request_id").set_index("request_id")
+        for name in ("sample_id", "function_name"):
+            found = frame.loc[lost, "request_id"].map(known[name])
+            frame.loc[lost, name] = found.astype(frame[name].dtype)
     frame["sample_id"] = frame["sample_id"].fillna(frame["request_id"])
 
 

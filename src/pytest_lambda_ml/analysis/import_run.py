@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,12 +75,13 @@ def import_files(
     prices = table.prices(region, guess.architecture)
     frames = [_read(file) for file in files]
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    groups = _groups(frame)
+    groups = _groups(priced(frame, prices))
     run = create_run_folder(root, now)
     cells, parts = [], []
     for index, rows in enumerate(groups):
         configuration = guess_cell(rows, guess)
-        reports = priced(rows[rows["outcome"] != Outcome.MISSING.value], prices)
+        lost = rows["outcome"] == Outcome.MISSING.value
+        reports = rows[~lost] if lost.any() else rows
         parts.append(reports.assign(cell=index))
         cells.append(_stored(configuration, rows, reports, region, table.date, prices))
     write_invocations(run.path, _table(pd.concat(parts, ignore_index=True)))
@@ -148,8 +150,10 @@ def _groups(frame: pd.DataFrame) -> list[pd.DataFrame]:
         codes = codes * (len(values) + 1) + column + 1
     codes = pd.factorize(codes)[0]
     order = np.argsort(codes, kind="stable")
-    edges = np.flatnonzero(np.diff(codes[order])) + 1
-    return [frame.iloc[part] for part in np.split(order, edges)]
+    codes = codes[order]
+    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(frame)]
+    ordered = frame.take(order)
+    return [ordered.iloc[start:end] for start, end in pairwise(edges)]
 
 
 def _first(rows: pd.DataFrame, name: str) -> Any:
