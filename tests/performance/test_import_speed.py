@@ -23,7 +23,7 @@ from pytest_lambda_ml.analysis.load import load_run
 INVOCATIONS = int(os.environ.get("IMPORT_INVOCATIONS", "100000"))
 CELLS = 63
 ROUNDS = 3
-RATIO = {True: 10, False: 5}
+RATIO = {True: 10, False: 4}
 """A run's own log has the wrapper's records; of platform lines alone there is less to read."""
 
 REPORT = re.compile(

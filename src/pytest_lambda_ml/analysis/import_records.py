@@ -96,8 +96,14 @@ def record_lines(lines: Lines) -> list[RecordLines]:
     for count in np.unique(counts):
         rows = counts == count
         if rows.sum() >= FEWEST:
-            read.append(_Pattern(block, quotes, places[rows], ends[rows], first[rows]).read())
+            found = _Pattern(block, quotes, places[rows], ends[rows], first[rows]).read()
+            if len(found.places):
+                read.append(found)
     return read
+
+
+class _MisfitError(Exception):
+    """Lines cannot be read by columns; never leaves this module."""
 
 
 class _Pattern:
@@ -106,57 +112,69 @@ class _Pattern:
     def __init__(
         self, block: Block, quotes: Places, places: Places, ends: Places, first: Places
     ) -> None:
-        self._keys = _key_places(block.text(int(places[0]), int(ends[0])))
         self._data, self._words, self._quotes = block.data, block.words, quotes
         self._places, self._ends, self._first = places, ends, first
-        self._fits = np.ones(len(places), dtype=bool)
+        try:
+            keys = _key_places(block.text(int(places[0]), int(ends[0])))
+        except ValueError:  # the pattern itself is no JSON
+            keys = {}
+        self._names = [name for name in FIELDS if name in keys]
+        self._numbers = np.array([keys[name][0] for name in self._names], dtype=np.int64)
+        self._followed = [keys[name][1] for name in self._names]
 
     def read(self) -> RecordLines:
-        """All lines that agree with the pattern."""
+        """All lines that agree with the pattern; none where it has no keys or odd values."""
+        if "request_id" not in self._names:
+            return RecordLines(self._places[:0], {})
+        values, fits = self._hold()
+        if not fits.all():
+            self._places, self._ends, self._first = (
+                column[fits] for column in (self._places, self._ends, self._first)
+            )
+            values = values[:, fits]
+        try:
+            columns = {name: self._column(name, values) for name in FIELDS}
+        except _MisfitError:
+            return RecordLines(self._places[:0], {})
+        return RecordLines(self._places, columns)
+
+    def _hold(self) -> tuple[Places, NDArray[np.bool_]]:
+        """Where each key's value begins in each line, and which lines are like the pattern.
+
+        Seven letters and the length tell all keys apart.
+        """
+        lengths = np.array([[len(name) + 1] for name in self._names], dtype=np.int64)
+        heads = [word(f'"{name}": '.encode()[:8]) for name in self._names]
+        opening = self._numbers[:, None] + self._first  # a row for each key
+        keys = self._quotes[opening]
+        fits = (self._quotes[opening + 1] - keys == lengths).all(axis=0)
+        fits &= (self._words[keys] == np.array(heads, dtype=np.uint64)[:, None]).all(axis=0)
+        values = keys + (lengths + len('": '))
+        quoted = self._data[values] == QUOTE
+        fits &= (quoted == quoted[:, :1]).all(axis=0)
+        return values, fits
+
+    def _column(self, name: str, values: Places) -> pa.Array:
         import pyarrow as pa
 
-        columns = {name: self._column(name, kind) for name, kind in FIELDS.items()}
-        if self._fits.all():
-            return RecordLines(self._places, columns)
-        fits = pa.array(self._fits)
-        kept = {name: column.filter(fits) for name, column in columns.items()}
-        return RecordLines(self._places[self._fits], kept)
-
-    def _column(self, name: str, kind: str) -> pa.Array:
-        import pyarrow as pa
-
-        if name == "figures" and name not in self._keys:
-            return pa.array(["{}"] * len(self._places))
-        if name not in self._keys:
-            return pa.nulls(len(self._places), pa.type_for_alias(kind))
-        number, following = self._keys[name]
-        key = f'"{name}": '.encode()
-        opening = self._quotes[self._first + number]
-        closing = self._quotes[self._first + number + 1]
-        self._fits &= closing - opening == len(name) + 1
-        # Seven letters and the length tell all keys apart.
-        self._fits &= self._words[opening] == word(key[:8])
-        values = opening + len(key)
+        kind = FIELDS[name]
+        if name not in self._names:
+            absent = "{}" if name == "figures" else None
+            return pa.repeat(pa.scalar(absent, pa.type_for_alias(kind)), len(self._places))
+        position = self._names.index(name)
+        starts, following = values[position], self._followed[position]
         # A value ends before the comma and the key that follow, or the brace that closes all.
-        after = self._ends - 1 if following is None else self._quotes[self._first + following] - 2
-        quoted = bool(self._data[values[0]] == QUOTE)
-        self._fits &= (self._data[values] == QUOTE) == quoted
+        ends = self._ends - 1 if following is None else self._quotes[self._first + following] - 2
         if name == "figures":
-            return slices(self._data, values, self._lengths(values, after))
-        if quoted:
-            return self._strings(values + 1, after - 1, kind)
-        return self._scalars(values, after, kind)
-
-    def _strings(self, starts: Places, ends: Places, kind: str) -> pa.Array:
-        import pyarrow as pa
-
-        lengths = self._lengths(starts, ends)
+            return slices(self._data, starts, ends - starts)
+        if self._data[starts[0]] != QUOTE:
+            return self._scalars(starts, ends, kind)
         if kind != "string":
-            self._fits[:] = False
-            return pa.nulls(len(starts), pa.type_for_alias(kind))
+            raise _MisfitError
+        lengths = ends - starts - len('""')
         if (lengths == lengths[0]).all() and lengths[0]:
-            return fixed(self._data, starts, int(lengths[0]))
-        return slices(self._data, starts, lengths)
+            return fixed(self._data, starts + 1, int(lengths[0]))
+        return slices(self._data, starts + 1, lengths)
 
     def _scalars(self, starts: Places, ends: Places, kind: str) -> pa.Array:
         import pyarrow as pa
@@ -167,30 +185,23 @@ class _Pattern:
         if absent.all():
             return pa.nulls(len(starts), type_)
         if kind == "string":
-            self._fits &= absent
-            return pa.nulls(len(starts), type_)
+            raise _MisfitError
         if kind == "bool":
             return pa.array(self._data[starts] == TRUE, mask=absent)
-        texts = slices(self._data, starts, self._lengths(starts, ends))
+        texts = slices(self._data, starts, ends - starts)
         if absent.any():
             texts = pc.if_else(pa.array(absent), pa.scalar(None, pa.string()), texts)
         try:
             return texts.cast(type_)
-        except pa.ArrowInvalid:  # not all are numbers: read these lines one by one
-            self._fits[:] = False
-            return pa.nulls(len(starts), type_)
-
-    def _lengths(self, starts: Places, ends: Places) -> Places:
-        """Not below zero nor beyond the line, where a line does not fit."""
-        lengths: Places = np.clip(ends - starts, 0, np.maximum(self._ends - starts, 0))
-        return lengths
+        except pa.ArrowInvalid:
+            raise _MisfitError from None
 
 
 def _key_places(line: bytes) -> dict[str, tuple[int, int | None]]:
     """For each key of a record the number of its first quotation mark and that of the next key."""
     places: dict[str, int] = {}
     at = 0
-    for name in json.loads(line):
+    for name in json.loads(line) or ():
         at = line.find(f'"{name}": '.encode(), at)
         places[name] = line.count(b'"', 0, at)
     numbers: list[int | None] = [*places.values(), None]
