@@ -22,22 +22,17 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.analysis.compare_samples import QUANTILES, figure, inflation, pooled
 from pytest_lambda_ml.analysis.gate import DEFAULT_LIMITS
 from pytest_lambda_ml.errors import RunStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
     from pytest_lambda_ml.analysis.gate import Limit
     from pytest_lambda_ml.analysis.load import Run, RunCell
     from pytest_lambda_ml.analysis.resample import Interval, Pair
     from pytest_lambda_ml.model import Configuration
-
-    Floats = NDArray[np.float64]
 
 __all__ = ["CHANCE", "Comparison", "Row", "Verdict", "compare_runs", "further_invocations"]
 
@@ -53,7 +48,6 @@ MOST_FURTHER = 100_000
 TIMELESS = frozenset({"memory"})
 """Metrics that the machine's speed does not touch."""
 
-QUANTILES = {"p50": 0.5, "p95": 0.95}
 CRITICAL = 1.96
 
 
@@ -186,24 +180,6 @@ def _name(cells: Sequence[RunCell]) -> str:
     return configuration.cell_id + (f" ({configuration.architecture})" if arm else "")
 
 
-def _samples(metric: str, cell: RunCell) -> pd.Series:
-    """The metric's values, one per invocation, absent ones left out."""
-    match metric:
-        case "cost":
-            values = cell.warm["gb_seconds_usd"] + cell.warm["requests_usd"]
-        case "billed":
-            values = cell.warm["billed_duration_ms"]
-        case "init":
-            cold = cell.cold
-            values = cold["init_duration_ms"].fillna(cold["restore_duration_ms"])
-        case "memory":
-            values = cell.succeeded["max_memory_mb"]
-        case _:
-            values = cell.warm["duration_ms"]
-    present: pd.Series = values[values > 0]
-    return present
-
-
 def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunCell]) -> _Draft:
     from pytest_lambda_ml.analysis.resample import Pair
 
@@ -211,14 +187,14 @@ def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunC
     if _succeeded(olds) and _published(news) and not _succeeded(news):
         reason = f"none of {_published(news)} invocations succeeded ({_endings(news)})"
         return _Draft(replace(row, verdict=Verdict.REGRESSED, reason=reason))
-    base, base_runs = _pooled(limit.metric, olds)
-    new, new_runs = _pooled(limit.metric, news)
+    base, base_runs = pooled(limit.metric, olds)
+    new, new_runs = pooled(limit.metric, news)
     row = replace(
         row,
         base_count=base.size,
         new_count=new.size,
-        base_value=_value(limit.metric, base),
-        new_value=_value(limit.metric, new),
+        base_value=figure(limit.metric, base),
+        new_value=figure(limit.metric, new),
     )
     fewest = min(base.size, new.size)
     if fewest < FEWEST:
@@ -232,44 +208,8 @@ def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunC
         return _Draft(replace(row, reason=reason, further=FEWEST - fewest))
     return _Draft(
         row,
-        Pair(
-            base, new, QUANTILES.get(limit.metric), _inflation(limit.metric, base_runs + new_runs)
-        ),
+        Pair(base, new, QUANTILES.get(limit.metric), inflation(limit.metric, base_runs + new_runs)),
     )
-
-
-def _inflation(metric: str, groups: Sequence[tuple[Floats, NDArray[np.int64]]]) -> float:
-    """See `design_effect`. An init is one to an environment; memory used only ever grows in one,
-    and its limit is meant for what the handler needs, not for chance."""
-    from pytest_lambda_ml.analysis.resample import design_effect
-
-    return 1.0 if metric in {"init", "memory"} else design_effect(groups)
-
-
-def _pooled(
-    metric: str, cells: Sequence[RunCell]
-) -> tuple[Floats, list[tuple[Floats, NDArray[np.int64]]]]:
-    """The values of all of a cell's measurements, and each measurement's with its environments."""
-    import numpy as np
-    import pandas as pd
-
-    groups = []
-    for cell in cells:
-        values = _samples(metric, cell)
-        rows = cell.invocations.loc[values.index]
-        environment = rows["environment_id"].fillna(rows["log_stream"])
-        groups.append((values.to_numpy(dtype=np.float64), pd.factorize(environment)[0]))
-    return np.concatenate([values for values, _ in groups]), groups
-
-
-def _value(metric: str, values: Floats) -> float | None:
-    import numpy as np
-
-    if not values.size:
-        return None
-    if metric in QUANTILES:
-        return float(np.quantile(values, QUANTILES[metric]))
-    return float(values.mean()) * (1e6 if metric == "cost" else 1.0)
 
 
 def _succeeded(cells: Iterable[RunCell]) -> int:
