@@ -50,14 +50,6 @@ QUICK_CONCURRENCY = Grid(
 CLASSICAL_BATCHES = (1, 10, 100, 1000)
 BERT_BATCHES = (1, 4, 16)
 
-QUICK_BERT = Grid(
-    memory_mb=(1024,),
-    batch_size=(1,),
-    concurrency=(2,),
-    invocations=8,
-    engines=("reference", "fast"),
-)
-
 QUICK_LARGE = Grid(
     algorithms=("tiny-llama",),
     memory_mb=(3538,),
@@ -114,10 +106,9 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
                     memory_mb=(512,),
                     batch_size=(1,),
                     invocations=10,
-                    engines=("fast", "fast-exact"),
+                    engines=("fast",),
                 ),
                 "large-model": QUICK_LARGE,
-                "bert-batches": QUICK_BERT,
                 "fig-5.10": QUICK_CONCURRENCY,
                 "fig-5.11": QUICK_CONCURRENCY,
             }
