@@ -8,7 +8,10 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
+from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.cli import cli
+from pytest_lambda_ml.model import InvocationRecord, Report
+from pytest_lambda_ml.store.journal import read_journal
 
 BUSY = {
     "pytest.ini": "[pytest]\nlambda_timeout = 20\n",
@@ -143,3 +146,37 @@ def test_a_project_that_does_not_use_lambda_is_left_alone(example) -> None:
     run = made.run_pytest("--lambda-compare=latest", "--lambda-fail-on=cost:5%")
     assert run.returncode == 0
     assert run.outcomes == {"passed": 1}
+
+
+def test_the_stored_run_says_all_that_was_heard_and_how_it_was_made(project) -> None:
+    folder = sorted(project.root.glob(".lambda-ml/runs/*"))[0]
+    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert told["environment"]["packages"]["pytest"]
+    assert len(told["price_table"]["sha256"]) == len(told["datasets"]["emotion"]["sha256"]) == 64
+    assert len(told["cpu_loop_ms"]["start"]) == len(told["cpu_loop_ms"]["end"]) == 10
+    entries = read_journal(folder / "journal.jsonl")
+    assert entries[0]["kind"] == "session"
+    heard = [entry for entry in entries if entry["kind"] == "heard"]
+    for kind in (Report, InvocationRecord):
+        seen = [entry["value"] for entry in heard if entry["what"] == kind.__name__]
+        assert len(seen) == 32
+        assert all(set(value) == set(kind.__dataclass_fields__) for value in seen)
+    rows = load_run(folder, project.root / ".lambda-ml").cells[0].invocations
+    reports = {e["value"]["request_id"]: e["value"] for e in heard if e["what"] == "Report"}
+    assert set(rows["request_id"]) == set(reports)
+    for row in rows.to_dict("records"):
+        assert row["duration_ms"] == reports[row["request_id"]]["duration_ms"]
+
+
+def test_a_session_that_was_killed_is_read_from_its_journal(project, tmp_path) -> None:
+    """The same cell from the journal alone as from the files of the whole run."""
+    folder = sorted(project.root.glob(".lambda-ml/runs/*"))[0]
+    left = tmp_path / "runs" / folder.name
+    left.mkdir(parents=True)
+    shutil.copy(folder / "journal.jsonl", left)
+    killed, whole = load_run("latest", tmp_path), load_run(folder, tmp_path)
+    assert killed.partial
+    assert killed.cells[0].figures == whole.cells[0].figures
+    assert killed.cells[0].warm["billed_duration_ms"].tolist() == (
+        whole.cells[0].warm["billed_duration_ms"].tolist()
+    )

@@ -121,6 +121,16 @@ def test_where_the_machine_changed_nothing_is_concluded_but_memory() -> None:
     assert memory.verdict is Verdict.REGRESSED
 
 
+def test_a_machine_that_changed_during_a_run_decides_nothing_either() -> None:
+    base, new = run("old", cell(steady(200.0))), run("new", cell(steady(300.0)))
+    new = dataclasses.replace(
+        new, stored={"cpu_loop_ms": {"start": [20.0] * 10, "end": [30.0] * 10}}
+    )
+    row = only_row(base, new)
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert "+50.0% CPU time" in row.reason
+
+
 def test_on_aws_this_machine_does_not_matter() -> None:
     base = run("old", cell(steady(200.0)), cpu_loop_ms=20.0, backend="aws")
     new = run("new", cell(steady(300.0)), cpu_loop_ms=40.0, backend="aws")

@@ -20,6 +20,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
+from statistics import NormalDist, median
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.compare_samples import QUANTILES, figure, inflation, pooled
@@ -249,8 +250,6 @@ def _judged(drafts: Sequence[_Draft], loop: float | None, seed: int) -> list[Row
 
 def _critical(pairs: int) -> float:
     """The number of standard errors beyond which the largest of so many is not chance."""
-    from statistics import NormalDist
-
     return NormalDist().inv_cdf(1.0 - CHANCE / max(pairs, 1))
 
 
@@ -273,19 +272,21 @@ def _decide(
 
 
 def _cpu_loop_ratio(base: Run, new: Run) -> float | None:
-    """How much longer the fixed CPU loop took; None where it says nothing about the functions."""
-    import numpy as np
+    """How the fixed CPU loop's time moved: the farthest from either time in ``base`` to one in new.
 
+    None where it says nothing about the functions, on AWS, or was not run.
+    """
     if new.backend != "local":
         return None
-    medians = []
-    for run in (base, new):
-        times = run.stored.get("cpu_loop_ms") or {}
-        rounds = [*times.get("start", ()), *times.get("end", ())]
-        if not rounds:
-            return None
-        medians.append(float(np.median(rounds)))
-    return medians[1] / medians[0]
+    olds, news = _loop_medians_ms(base), _loop_medians_ms(new)
+    ratios = [new_ms / old_ms for old_ms in olds for new_ms in news]
+    return max(ratios, key=lambda ratio: abs(math.log(ratio)), default=None)
+
+
+def _loop_medians_ms(run: Run) -> list[float]:
+    """The loop's median at the session's start and at its end."""
+    times = run.stored.get("cpu_loop_ms") or {}
+    return [median(times[when]) for when in ("start", "end") if times.get(when)]
 
 
 def _notes(base: Run, new: Run, loop: float | None) -> list[str]:

@@ -146,5 +146,5 @@ def _beneath(comparison: Comparison) -> list[str]:
             lines.append(f"{what}: {', '.join(cells)}")
     if comparison.cpu_loop_ratio is not None:
         moved = comparison.cpu_loop_ratio - 1
-        lines.append(f"A fixed CPU loop took {moved:+.1%} time on this machine between the runs.")
+        lines.append(f"A fixed CPU loop's time on this machine moved by up to {moved:+.1%}.")
     return [*lines, *(f"Note: {note}" for note in comparison.notes)]
