@@ -50,7 +50,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/bench: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(INSTALL) -e ".[llm,report]"
+	$(INSTALL) -e ".[llm]"
 	touch $@
 
 $(VENV)/test: $(VENV)/bench

@@ -47,7 +47,7 @@ def test_quick() -> None:
     quick = PRESETS["quick"]
     assert set(quick) == {
         *("fig-5.3", "fig-5.6", "fig-5.9", "fig-5.10", "fig-5.11"),
-        *("large-model", "small-functions", "small-models", "batches"),
+        *("large-model", "small-functions", "small-models"),
     }
     for grid in (DEFAULT_GRID, quick["fig-5.3"], quick["fig-5.6"]):
         assert grid.memory_mb == (512, 1024, 2048)
@@ -58,11 +58,14 @@ def test_quick() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_fast_engines_are_shown_in_the_smallest_function_and_over_batch_sizes(preset) -> None:
-    small, batches = PRESETS[preset]["small-functions"], PRESETS[preset]["batches"]
+def test_fast_engines_are_shown_in_the_smallest_function(preset) -> None:
+    small = PRESETS[preset]["small-functions"]
     assert (min(small.memory_mb), small.engines, len(small.algorithms)) == (128, ("fast",), 6)
-    assert batches.batch_size == (1, 10, 100, 1000)
-    assert batches.engines is None or "fast" in batches.engines
+
+
+def test_batch_sizes_are_swept_over_both_engines() -> None:
+    batches = PRESETS["thesis"]["batches"]
+    assert (batches.batch_size, batches.engines) == ((1, 10, 100, 1000), None)
 
 
 def test_every_experiment_has_enough_invocations_for_a_warm_one() -> None:

@@ -89,12 +89,6 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
                 "small-functions": Grid(
                     algorithms=CLASSICAL, memory_mb=(128, 512), engines=("fast",)
                 ),
-                "batches": Grid(
-                    algorithms=("svm",),
-                    memory_mb=(1024,),
-                    batch_size=CLASSICAL_BATCHES,
-                    engines=("fast",),
-                ),
                 "fig-5.9": Grid(
                     algorithms=("tiny-llama-v0",),
                     batch_size=(1,),
