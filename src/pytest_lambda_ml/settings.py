@@ -286,6 +286,14 @@ OPTIONS: tuple[Option, ...] = (
         "Repository for images; given, it is never deleted, nor are its images",
     ),
     Option(
+        "keep --lambda-keep",
+        _switch,
+        "Leave functions, and what they need, for the next run with this option: it changes what "
+        "differs and deploys nothing twice; after 7 days `pytest-lambda-ml purge --expired` "
+        "deletes them",
+        default=False,
+    ),
+    Option(
         "publisher --lambda-publisher local|fargate",
         _one_of(PUBLISHERS),
         "Who publishes: this machine, or a Fargate task next to the topics, of the base that "
@@ -452,6 +460,7 @@ class Settings:
     role: str | None = None
     bucket: str | None = None
     repository: str | None = None
+    keep: bool = False
     publisher: Publisher = "local"
     cluster: str = "pytest-lambda-ml"
     architecture: Architecture | None = None

@@ -11,6 +11,7 @@ from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.code import artifact_variables, upload_artifacts, upload_code
 from pytest_lambda_ml.aws.function_request import changes, check_snap_start, function_request
 from pytest_lambda_ml.aws.images import push_image
+from pytest_lambda_ml.aws.kept import Keeper
 from pytest_lambda_ml.aws.ledger import Kind, Resource
 from pytest_lambda_ml.aws.preflight import memory_ceiling, read_account_limits, reservation
 from pytest_lambda_ml.aws.resources import (
@@ -23,6 +24,8 @@ from pytest_lambda_ml.aws.translation import backend_errors, code_of
 from pytest_lambda_ml.errors import DeploymentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_lambda_ml.artifact import Package
     from pytest_lambda_ml.aws.ledger import Ledger
     from pytest_lambda_ml.aws.session import AwsClients
@@ -58,7 +61,11 @@ class DeployedFunction:
 
 
 class Deployer:
-    """Creates the functions of one session, and before the first one what they share."""
+    """Creates the functions of one session, and before the first one what they share.
+
+    With ``keep`` functions stay for the next run, and what an earlier one has left is used again:
+    then ``keeper`` says which.
+    """
 
     def __init__(
         self,
@@ -68,7 +75,11 @@ class Deployer:
         run_id: str,
         created_at_s: float,
         durable: Durable | None = None,
+        keep: bool = False,
     ) -> None:
+        self.keeper = (
+            Keeper(clients, ledger, run_id=run_id, created_at_s=created_at_s) if keep else None
+        )
         self._clients = clients
         self._ledger = ledger
         self._run_id = run_id
@@ -89,12 +100,23 @@ class Deployer:
         if self._shared is None:
             with backend_errors("creating what the session's functions share", DeploymentError):
                 self._shared = create_shared_resources(
-                    self._clients, self._ledger, self._run_id, self._tags, self._durable
+                    self._clients,
+                    self._ledger,
+                    self._run_id,
+                    self._tags,
+                    self._durable,
+                    kept_tags=self.keeper.tags if self.keeper else None,
                 )
         return self._shared
 
-    def next_name(self, configuration: Configuration) -> str:
-        """A name for another function of this configuration, not used in this session yet."""
+    def next_name(self, configuration: Configuration, package: Package | None = None) -> str:
+        """A name for another function of this configuration, not used in this session yet.
+
+        That of the function that is kept for the package, where functions are kept and nobody else
+        has it. Raises `DeploymentError` when Lambda does not say.
+        """
+        if self.keeper and package and (kept := self.keeper.look_for(package, configuration)):
+            return kept
         self._count += 1
         return names.function_name(self._run_id, self._count, configuration.cell_id)
 
@@ -124,18 +146,20 @@ class Deployer:
                 name,
                 package,
                 configuration,
-                code=self._code(package, shared.bucket),
+                code=self._code(name, package, shared.bucket),
                 role_arn=shared.role_arn,
                 log_group=shared.log_group,
                 variables={"RUN_ID": self._run_id, **artifact_variables(shared.bucket, package)},
                 tags=self._tags,
             )
-            self._create_function(name, package, configuration, request)
+            self._bring_about(name, package, configuration, request)
             qualifier = self._publish_version(name) if configuration.snap_start else None
             self._limit(name, qualifier, reserved, shared, event_age_s=event_age_s)
             arn = self._clients.arn("lambda", f"function:{name}")
             arn = f"{arn}:{qualifier}" if qualifier else arn
             topic_arn, subscription_arn = self._subscribe(name, arn, qualifier)
+            if self.keeper and self.keeper.knows(name):
+                self.keeper.deployed(name, topic_arn)
         return DeployedFunction(
             configuration=configuration,
             name=name,
@@ -149,8 +173,15 @@ class Deployer:
             reserved=reserved is not None,
         )
 
-    def _code(self, package: Package, bucket: str) -> dict[str, str]:
-        """Where the package's code is, once it is there; the same content is sent once."""
+    def _code(self, name: str, package: Package, bucket: str) -> dict[str, str]:
+        """Where the package's code is, once it is there; the same content is sent once.
+
+        Nothing is sent, and nothing said, where a kept function has it already.
+        """
+        found = self.keeper.found(name) if self.keeper else None
+        if found and _has_code(found, package):
+            upload_artifacts(self._clients, bucket, package)
+            return {}
         if package.sha256 not in self._codes:
             upload_artifacts(self._clients, bucket, package)
             self._codes[package.sha256] = self._send(package, bucket)
@@ -160,8 +191,9 @@ class Deployer:
         if package.image is None:
             return {"S3Bucket": bucket, "S3Key": upload_code(self._clients, bucket, package)}
         if self._repository is None:
+            kept = (names.KEPT, self.keeper.tags) if self.keeper else None
             self._repository = create_repository(
-                self._clients, self._ledger, self._run_id, self._tags
+                self._clients, self._ledger, *(kept or (self._run_id, self._tags))
             )
         return {"ImageUri": push_image(self._clients, self._repository, package.image)}
 
@@ -173,33 +205,53 @@ class Deployer:
                 "that, or ask AWS Support for the full 10,240 MB"
             )
 
-    def _create_function(
+    def _bring_about(
         self, name: str, package: Package, configuration: Configuration, request: dict[str, Any]
     ) -> None:
+        """Create the function, or change a kept one that is there."""
+        lambda_ = self._clients.lambda_
+        try:
+            if self.keeper and (found := self.keeper.found(name)):
+                self.keeper.claim(name, changes(found, request))
+                self._settle(name)
+                self._change(name, package, found, request["Code"], {})
+            else:
+                self._create(name, package, request)
+        except ClientError as error:
+            self._ceiling_mb = memory_ceiling(error) or self._ceiling_mb
+            self._check_memory(configuration)
+            raise
+        lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+
+    def _create(self, name: str, package: Package, request: dict[str, Any]) -> None:
         self._ledger.announce(Resource(Kind.FUNCTION, name, owner=name))
         lambda_ = self._clients.lambda_
         try:
             lambda_.create_function(**request)
         except ClientError as error:
-            self._ceiling_mb = memory_ceiling(error) or self._ceiling_mb
-            self._check_memory(configuration)
             if code_of(error) != CONFLICT:
                 raise
-            self._bring_up_to_date(name, package, request)
-        lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+            # Ours, from an attempt whose answer was lost: names contain the run, or it is asked.
+            if self.keeper and self.keeper.knows(name):
+                self.keeper.check_ours(name)
+            lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+            current = lambda_.get_function(FunctionName=name)["Configuration"]
+            self._change(name, package, current, request["Code"], changes(current, request))
 
-    def _bring_up_to_date(self, name: str, package: Package, request: dict[str, Any]) -> None:
+    def _change(
+        self,
+        name: str,
+        package: Package,
+        current: Mapping[str, Any],
+        code: dict[str, str],
+        different: dict[str, Any],
+    ) -> None:
         """Change what differs, one thing at a time; nothing where nothing does."""
         lambda_ = self._clients.lambda_
-        lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
-        current = lambda_.get_function(FunctionName=name)["Configuration"]
-        code = {"Architectures": request["Architectures"]}
-        if current["CodeSha256"] != package.code_sha256 or not (
-            code.items() <= {"Architectures": current.get("Architectures")}.items()
-        ):
-            lambda_.update_function_code(FunctionName=name, **request["Code"], **code)
+        if not _has_code(current, package):
+            lambda_.update_function_code(FunctionName=name, **code)
             self._settle(name)
-        if different := changes(current, request):
+        if different:
             lambda_.update_function_configuration(FunctionName=name, **different)
             self._settle(name)
 
@@ -233,6 +285,11 @@ class Deployer:
     ) -> None:
         """Reserved concurrency; no retries; and a destination for events that never log a line."""
         lambda_ = self._clients.lambda_
+        if reserved is None and self.keeper and self.keeper.reserved(name) is not None:
+            raise DeploymentError(
+                f"{name}, kept by a former run, has a reserved concurrency, and this account has "
+                "none to reserve: delete it (pytest-lambda-ml purge --kept --yes)"
+            )
         if reserved is not None:
             lambda_.put_function_concurrency(
                 FunctionName=name, ReservedConcurrentExecutions=reserved
@@ -251,8 +308,13 @@ class Deployer:
         """A topic of the function's own name that invokes it: (topic ARN, subscription ARN)."""
         topic_arn = self._clients.arn("sns", name)
         self._ledger.announce(Resource(Kind.TOPIC, topic_arn, owner=name))
-        pairs = [{"Key": key, "Value": value} for key, value in self._tags.items()]
-        self._clients.sns.create_topic(Name=name, Tags=pairs)
+        if self.keeper and self.keeper.knows(name):
+            # It may be there, and SNS refuses other tags than it has.
+            self._clients.sns.create_topic(Name=name)
+            self.keeper.tag_topic(topic_arn)
+        else:
+            pairs = [{"Key": key, "Value": value} for key, value in self._tags.items()]
+            self._clients.sns.create_topic(Name=name, Tags=pairs)
         self._permit(name, topic_arn, qualifier)
         self._ledger.announce(Resource(Kind.SUBSCRIPTION, topic_arn, owner=name))
         subscription_arn: str = self._clients.sns.subscribe(
@@ -274,6 +336,11 @@ class Deployer:
             if code_of(error) != CONFLICT:  # the statement is there: its answer was lost
                 raise
         self._settle(name)
+
+
+def _has_code(current: Mapping[str, Any], package: Package) -> bool:
+    """Whether a function has this very code."""
+    return bool(current["CodeSha256"] == package.code_sha256)
 
 
 def _qualified(qualifier: str | None) -> dict[str, str]:

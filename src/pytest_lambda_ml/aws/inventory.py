@@ -190,7 +190,7 @@ _LOOKS: dict[Kind, Callable[[AwsClients, str], bool]] = {
     Kind.QUEUE: _answers(lambda c, name: c.sqs.get_queue_url(QueueName=name)),
     Kind.LOG_GROUP: _has_log_group,
     Kind.BUCKET: _answers(lambda c, name: c.s3.list_objects_v2(Bucket=name, MaxKeys=1)),
-    Kind.REPOSITORY: _answers(lambda c, name: c.ecr.list_images(repositoryName=name)),
+    Kind.REPOSITORY: _answers(lambda c, name: c.ecr.describe_repositories(repositoryNames=[name])),
     Kind.ROLE: _answers(lambda c, name: c.iam.list_role_policies(RoleName=name)),
     Kind.OBJECTS: _has_objects,
 }

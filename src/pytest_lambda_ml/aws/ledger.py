@@ -2,8 +2,9 @@
 
 One JSON object a line. ``{"event": "run", …}`` says where the run took place;
 ``{"event": "create", "kind", "id", "owner"}`` announces a resource, ``{"event": "deleted", "kind",
-"id"}`` takes it off again. Whoever reads the file after a crash knows what may still be there: an
-announced resource may not exist, but no resource exists unannounced.
+"id"}`` takes it off again, and so does ``{"event": "kept", …}`` where it stays for other runs.
+Whoever reads the file after a crash knows what may still be there: an announced resource may not
+exist, but no resource exists unannounced.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Ledger:
         self._file: TextIO | None = None
         self._run = {"run_id": run_id, "region": region, "endpoint_url": endpoint_url}
         self._open: dict[tuple[Kind, str], Resource] = {}
+        self._kept: list[Resource] = []
 
     @classmethod
     def resume(cls, path: Path) -> Ledger:
@@ -110,9 +112,19 @@ class Ledger:
         if self._open.pop((resource.kind, resource.id), None) is not None:
             self._write({"event": "deleted", "kind": resource.kind, "id": resource.id})
 
+    def kept(self, resource: Resource) -> None:
+        """Write down that a resource stays on purpose: it is not, or no longer, this run's."""
+        self._open.pop((resource.kind, resource.id), None)
+        self._kept.append(resource)
+        self._write({"event": "kept", "kind": resource.kind, "id": resource.id})
+
     def open_resources(self) -> tuple[Resource, ...]:
         """What was announced and not deleted, in the order of its creation."""
         return tuple(self._open.values())
+
+    def kept_resources(self) -> tuple[Resource, ...]:
+        """What stays on purpose, in the order in which that was written down."""
+        return tuple(self._kept)
 
     def close(self) -> None:
         """Close the file; another entry opens it again."""

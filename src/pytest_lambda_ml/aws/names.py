@@ -7,11 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 __all__ = [
+    "KEPT",
+    "KEPT_LIFETIME",
     "LIFETIME",
     "PREFIX",
     "TAG",
     "bucket_name",
     "function_name",
+    "kept_function_name",
     "log_group_name",
     "publisher_prefix",
     "queue_name",
@@ -29,6 +32,12 @@ MAX_NAME = 64
 LIFETIME = timedelta(days=1)
 """After this long nothing of a run is in use any more."""
 
+KEPT = "kept"
+"""In names and tags what stands in the place of a run where something stays for the next one."""
+
+KEPT_LIFETIME = timedelta(days=7)
+"""After this long nobody waits for what has been kept."""
+
 TAG = "pytest-lambda-ml"
 """How the keys of all tags begin."""
 
@@ -44,13 +53,30 @@ def function_name(run_id: str, number: int, cell_id: str) -> str:
     What is not legal becomes a hyphen. A cell id too long is cut and ends in a digest of itself,
     so that two long ones stay apart.
     """
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", cell_id).strip("-")
     start = f"{run_prefix(run_id)}-{number:03d}-"
-    room = MAX_NAME - len(start)
-    if len(slug) > room:
-        digest = hashlib.sha256(cell_id.encode()).hexdigest()[:8]
-        slug = f"{slug[: room - len(digest) - 1]}-{digest}"
+    slug = _slug(cell_id)
+    if len(start) + len(slug) > MAX_NAME:
+        return _with_digest(start, slug, cell_id)
     return start + slug
+
+
+def kept_function_name(cell_id: str, *made_of: str) -> str:
+    """The function (and topic) that is kept for a cell: the same in every run.
+
+    ``made_of`` is what no update of a function can change: with another one it is another function.
+    """
+    return _with_digest(f"{run_prefix(KEPT)}-", _slug(cell_id), "\0".join((cell_id, *made_of)))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+
+
+def _with_digest(start: str, slug: str, content: str) -> str:
+    """A name that is cut to the legal length and ends in a digest of ``content``."""
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    room = MAX_NAME - len(start) - len(digest) - 1
+    return f"{start}{slug[:room]}-{digest}"
 
 
 def role_name(run_id: str, region: str) -> str:
@@ -84,8 +110,9 @@ def publisher_prefix(run_id: str) -> str:
 def tags(run_id: str, created_at_s: float) -> dict[str, str]:
     """The tags of every resource: run, creation and expiry (UTC, ISO 8601)."""
     created = datetime.fromtimestamp(created_at_s, UTC).replace(microsecond=0)
+    lifetime = KEPT_LIFETIME if run_id == KEPT else LIFETIME
     return {
         f"{TAG}:run": run_id,
         f"{TAG}:created": created.isoformat(),
-        f"{TAG}:expires": (created + LIFETIME).isoformat(),
+        f"{TAG}:expires": (created + lifetime).isoformat(),
     }

@@ -1,7 +1,8 @@
 """What all functions of a session share: role, bucket, failure queue, log group, repository.
 
 Those that the user names are used as they are and never deleted; the others live as long as the
-session.
+session. Where functions are kept for the next run, so are the role, the bucket and the repository
+that they need.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from botocore.exceptions import ClientError
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.ledger import Kind, Resource
 from pytest_lambda_ml.aws.policies import policy_document
+from pytest_lambda_ml.aws.removal import is_gone
 from pytest_lambda_ml.aws.translation import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_lambda_ml.aws.ledger import Ledger
     from pytest_lambda_ml.aws.session import AwsClients
@@ -62,13 +64,18 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class SharedResources:
-    """Names and addresses of what the session shares."""
+    """Names and addresses of what the session shares.
+
+    ``bucket_stays`` says that the bucket outlives the session: what is the run's own in it does
+    not.
+    """
 
     role_arn: str
     bucket: str
     queue_url: str
     queue_arn: str
     log_group: str
+    bucket_stays: bool
 
 
 def create_shared_resources(
@@ -77,11 +84,14 @@ def create_shared_resources(
     run_id: str,
     tags: dict[str, str],
     durable: Durable | None = None,
+    *,
+    kept_tags: dict[str, str] | None = None,
 ) -> SharedResources:
     """Create what the user has not prepared, each thing written to the ledger first.
 
-    Raises what boto3 raises. A thing that is there already is one that an earlier attempt made,
-    whose answer was lost.
+    With ``kept_tags`` bucket and role are those of all runs that keep functions: they are found, or
+    created to stay. Raises what boto3 raises. A thing that is there already is one that an earlier
+    attempt made, whose answer was lost.
     """
     given = durable or Durable()
     log_group = names.log_group_name(run_id)
@@ -101,25 +111,68 @@ def create_shared_resources(
         tags=tags,
     )["QueueUrl"]
 
-    bucket = given.bucket or _create_bucket(clients, ledger, run_id, tags)
+    whose, tags = (run_id, tags) if kept_tags is None else (names.KEPT, kept_tags)
+    bucket = given.bucket or _bucket(clients, ledger, whose, tags)
     if given.role is None:
-        role_arn = _create_role(clients, ledger, run_id, tags, bucket=bucket)
+        role_arn = _role(clients, ledger, whose, tags, bucket=bucket)
     else:
         role_arn = _role_arn(clients, given.role)
-    return SharedResources(role_arn, bucket, queue_url, clients.arn("sqs", queue), log_group)
+    return SharedResources(
+        role_arn=role_arn,
+        bucket=bucket,
+        queue_url=queue_url,
+        queue_arn=clients.arn("sqs", queue),
+        log_group=log_group,
+        bucket_stays=bool(given.bucket or kept_tags),
+    )
 
 
-def create_repository(
-    clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str]
-) -> str:
-    """An ECR repository for the session's images, whose tags nobody can move; its name."""
-    repository = names.run_prefix(run_id)
-    ledger.announce(Resource(Kind.REPOSITORY, repository))
-    with unless_there():
+def create_repository(clients: AwsClients, ledger: Ledger, whose: str, tags: dict[str, str]) -> str:
+    """An ECR repository for images, whose tags nobody can move; its name.
+
+    ``whose`` is the run, or ``KEPT``: then it is found, or created to stay.
+    """
+    repository = names.run_prefix(whose)
+    resource = Resource(Kind.REPOSITORY, repository)
+    arn = clients.arn("ecr", f"repository/{repository}")
+
+    def create() -> None:
         clients.ecr.create_repository(
             repositoryName=repository, imageTagMutability="IMMUTABLE", tags=_pairs(tags)
         )
+
+    def tag() -> None:
+        clients.ecr.tag_resource(resourceArn=arn, tags=_pairs(tags))
+
+    _find_or_create(ledger, resource, tag if whose == names.KEPT else None, create)
     return repository
+
+
+def _find_or_create(
+    ledger: Ledger,
+    resource: Resource,
+    tag: Callable[[], object] | None,
+    create: Callable[[], object],
+) -> None:
+    """Create something; or where it is ``tag`` that makes it stay longer, only if it is not there.
+
+    The ledger says at last that it stays.
+    """
+    if tag is None:
+        ledger.announce(resource)
+        with unless_there():
+            create()
+        return
+    try:
+        tag()
+    except ClientError as error:
+        if not is_gone(error):
+            raise
+        ledger.announce(resource)
+        with unless_there():
+            create()
+        tag()
+    ledger.kept(resource)
 
 
 @contextmanager
@@ -132,27 +185,43 @@ def unless_there() -> Iterator[None]:
             raise
 
 
-def _create_bucket(clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str]) -> str:
-    bucket = names.bucket_name(run_id, clients.region, clients.identity[1])
-    ledger.announce(Resource(Kind.BUCKET, bucket))
-    with unless_there():
+def _bucket(clients: AwsClients, ledger: Ledger, whose: str, tags: dict[str, str]) -> str:
+    bucket = names.bucket_name(whose, clients.region, clients.identity[1])
+
+    def create() -> None:
         clients.s3.create_bucket(Bucket=bucket, **_location(clients.region))
-    clients.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _pairs(tags)})
+
+    def tag() -> None:
+        clients.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _pairs(tags)})
+
+    stays = whose == names.KEPT
+    _find_or_create(ledger, Resource(Kind.BUCKET, bucket), tag if stays else None, create)
+    if not stays:
+        tag()
     return bucket
 
 
-def _create_role(
-    clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str], *, bucket: str
+def _role(
+    clients: AwsClients, ledger: Ledger, whose: str, tags: dict[str, str], *, bucket: str
 ) -> str:
-    """A role that may do what infra/policies/function.json says for this run, and nothing else."""
-    role = names.role_name(run_id, clients.region)
-    ledger.announce(Resource(Kind.ROLE, role))
-    with unless_there():
+    """A role that may do what infra/policies/function.json says for this run, and nothing else.
+
+    A role that stays may do it for every run.
+    """
+    role = names.role_name(whose, clients.region)
+
+    def create() -> None:
         clients.iam.create_role(
             RoleName=role,
             AssumeRolePolicyDocument=policy_document("function-trust"),
             Tags=_pairs(tags),
         )
+
+    def tag() -> None:
+        clients.iam.tag_role(RoleName=role, Tags=_pairs(tags))
+
+    stays = whose == names.KEPT
+    _find_or_create(ledger, Resource(Kind.ROLE, role), tag if stays else None, create)
     partition, account = clients.identity
     clients.iam.put_role_policy(
         RoleName=role,
@@ -162,7 +231,7 @@ def _create_role(
             partition=partition,
             region=clients.region,
             account=account,
-            run=run_id,
+            run="*" if stays else whose,
             bucket=bucket,
         ),
     )

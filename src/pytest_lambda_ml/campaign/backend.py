@@ -31,7 +31,8 @@ class Backend:
     ``cpu_enforced`` and ``memory_enforced`` name the mechanism (``"aws"`` on AWS) or are ``None``.
     ``host_cores`` and ``capacity_vcpu`` (the vCPU that admission hands out at one time) are
     ``None`` on AWS, where a function never shares its vCPU with another. ``durable`` is what the
-    user has prepared there: it is used and never deleted. With ``fargate`` a task there publishes
+    user has prepared there: it is used and never deleted. With ``keep`` functions, and what they
+    need, stay there for the next run. With ``fargate`` a task there publishes
     (it needs a durable bucket and repository), else this machine does.
     """
 
@@ -46,3 +47,4 @@ class Backend:
     dependencies: Literal["host", "package"] = "package"
     durable: Durable = field(default_factory=Durable)
     fargate: Fargate | None = None
+    keep: bool = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.inventory import (
     exists,
     find_by_tag,
@@ -34,7 +35,9 @@ _BIRTH = tuple(Kind)
 class Leftovers:
     """What one run has left in one region, in an order of creation.
 
-    ``expires`` is ``None`` where no tag says so; ``ledger`` where the run was not made here.
+    What runs have kept on purpose has `names.KEPT` in the place of a run: each function with its
+    topic by itself, and by itself what they all need. ``expires`` is ``None`` where no tag says so;
+    ``ledger`` where the run was not made here.
     """
 
     run_id: str
@@ -69,11 +72,15 @@ def find_leftovers(
     Everything listed has been seen to exist. Raises `BackendError`.
     """
     runs: dict[str, list[Found]] = {}
-    tagged = [*still_there(clients, find_by_tag(clients, run_id)), *find_roles(clients, run_id)]
+    tagged: list[Found] = [
+        *still_there(clients, find_by_tag(clients, run_id)),
+        *find_roles(clients, run_id),
+    ]
     known = {each.resource for each in tagged}
     groups = [each for each in find_log_groups(clients, run_id) if each.resource not in known]
     for each in (*tagged, *groups):
         runs.setdefault(each.run_id, []).append(each)
+    kept = runs.pop(names.KEPT, [])
     here = {
         ledger.run_id: ledger
         for ledger in ledgers
@@ -82,7 +89,21 @@ def find_leftovers(
     leftovers = [
         _leftovers(clients, run, runs.get(run, []), here.get(run)) for run in {**runs, **here}
     ]
+    leftovers += _kept(clients, kept)
     return [each for each in leftovers if each.resources]
+
+
+def _kept(clients: AwsClients, found: list[Found]) -> list[Leftovers]:
+    """Functions expire one by one; what they need is needed as long as the last of them."""
+    parts: dict[str, list[Found]] = {}
+    for each in found:
+        resource = each.resource
+        own = resource.kind in {Kind.FUNCTION, Kind.TOPIC}
+        parts.setdefault(resource.id.rpartition(":")[2] if own else "", []).append(each)
+    shared = parts.pop("", [])
+    last = max((each.expires for each in found if each.expires), default=None)
+    parts |= {"": [replace(each, expires=last) for each in shared]}
+    return [_leftovers(clients, names.KEPT, part, None) for part in parts.values()]
 
 
 def _leftovers(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_lambda_ml.artifact import Package
+    from pytest_lambda_ml.aws.ledger import Resource
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.quality import ExpectedOutputs
     from pytest_lambda_ml.datasets import Dataset
@@ -143,8 +144,9 @@ class CampaignSession:
         """
         self._used = True
         site = self._site(configuration)
-        name = site.deployer.next_name(configuration)
+        name: str | None = None
         try:
+            name = site.deployer.next_name(configuration, package)
             function = site.deployer.deploy(
                 name,
                 package,
@@ -157,8 +159,9 @@ class CampaignSession:
             self._journal.write(
                 "deployment_failed", cell_id=configuration.cell_id, reason=str(error)
             )
-            with contextlib.suppress(BackendError):  # it stays in the ledger: close tries again
-                site.remove_owned(name)
+            if name is not None:
+                with contextlib.suppress(BackendError):  # it stays in the ledger: close tries again
+                    site.remove_owned(name)
             raise
         self._journal.write("deployed", cell_id=configuration.cell_id, function=function)
         return function
@@ -188,13 +191,15 @@ class CampaignSession:
             invocations=invocations,
             first_sample=self._next_sample,
         )
-        messages = self._site(configuration).publishable(messages)
+        site = self._site(configuration)
+        messages = site.publishable(messages)
         check_sizes(messages, batch_size=configuration.batch_size)
         self._next_sample += invocations
         self._datasets[dataset.kind] = describe_dataset(dataset)
         correlator = Correlator(self.run_id)
         allowance = self._allowance(configuration, messages)
         run = self._cell_run(function, dataset, messages, correlator, allowance)
+        site.begin(function)
         try:
             run.execute()
         except KeyboardInterrupt:
@@ -215,12 +220,16 @@ class CampaignSession:
             self.budget_spent = True
             self.mark_partial(f"the budget was spent in {configuration.cell_id}")
         spent = "the budget was spent" if run.stopped else None
-        return self._keep(function, dataset, messages, correlator, expected, partial=spent)
+        result = self._keep(function, dataset, messages, correlator, expected, partial=spent)
+        if not (run.stopped or correlator.outstanding or result.outcomes.missing):
+            site.rest(function)
+        return result
 
     def remove(self, function: DeployedFunction) -> None:
         """Delete a function and what belongs to it; a second call does nothing.
 
-        Raises `BackendError` naming what is left.
+        Where the backend keeps functions, it is made ready for the next run instead. Raises
+        `BackendError` naming what is left.
         """
         self._site(function.configuration).remove_owned(function.name)
 
@@ -262,6 +271,11 @@ class CampaignSession:
     def results(self) -> tuple[CellResult, ...]:
         """The cells measured so far, in order, partial ones included."""
         return tuple(self._results)
+
+    @property
+    def kept(self) -> dict[str, tuple[Resource, ...]]:
+        """What stays on purpose for the next run, region by region; complete once it is closed."""
+        return {region: site.kept for region, site in self._sites.items() if site.kept}
 
     @property
     def partial(self) -> bool:

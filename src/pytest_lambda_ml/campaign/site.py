@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.aws import names
@@ -65,7 +66,9 @@ class Site:
             run_id=run_id,
             created_at_s=created_s,
             durable=backend.durable,
+            keep=backend.keep,
         )
+        self._keeper = self.deployer.keeper
         self._logs: LogPoller | None = None
         self._fargate: FargatePublisher | None = None
 
@@ -97,7 +100,7 @@ class Site:
         if not too_large(messages):
             return messages
         bucket = self.deployer.shared.bucket
-        if self.backend.durable.bucket:
+        if self.deployer.shared.bucket_stays:
             place = f"{bucket}/{messages_prefix(self._run_id)}"
             self._ledger.announce(Resource(Kind.OBJECTS, place))
         return check_in(self.backend.clients, bucket, self._run_id, messages)
@@ -120,13 +123,36 @@ class Site:
             sleep=self._clock.sleep,
         )
 
+    def begin(self, function: DeployedFunction) -> None:
+        """Messages are about to be published: see `rest`."""
+        if self._keeper:
+            self._keeper.begin(function.name)
+
+    def rest(self, function: DeployedFunction) -> None:
+        """Every message has come to its end: only such a function is kept for the next run."""
+        if self._keeper:
+            self._keeper.rest(function.name)
+
+    @property
+    def kept(self) -> tuple[Resource, ...]:
+        """What stays on purpose."""
+        return self._ledger.kept_resources()
+
     def remove_owned(self, owner: str) -> None:
-        """Delete a function and what belongs to it. Raises `BackendError` naming what is left."""
+        """Delete a function and what belongs to it, or let go of it where it is kept.
+
+        What cannot be kept is deleted. Raises `BackendError` naming what is left.
+        """
+        self._let_go([owner])
         self._tear_down([item for item in self._ledger.open_resources() if item.owner == owner])
 
     def clear(self) -> None:
-        """Delete everything that is still there. Raises `BackendError` naming what is left."""
+        """Delete everything that is still there, but for what is kept.
+
+        Raises `BackendError` naming what is left.
+        """
         try:
+            self._let_go(self._keeper.resting if self._keeper else ())
             self._tear_down(self._ledger.open_resources())
         finally:
             self._ledger.close()
@@ -145,13 +171,25 @@ class Site:
             found = find_by_tag(clients, self._run_id)
         except BackendError:
             return
-        left = [each.resource for each in still_there(clients, found)]
+        # The index of tags lags behind: what was let go may still be listed as the run's.
+        left = [
+            each.resource
+            for each in still_there(clients, found)
+            if each.resource.id not in {kept.id for kept in self.kept}
+        ]
         if left:
             named = ", ".join(f"{resource.kind} {resource.id}" for resource in left)
             raise BackendError(
                 f"run {self._run_id} has left in {self.backend.region}: {named}. To delete: "
                 f"{purge_hint(self._run_id)}"
             )
+
+    def _let_go(self, owners: Sequence[str]) -> None:
+        """Keep those that are to be kept; of one that cannot be, the ledger still has all."""
+        for name in owners:
+            if self._keeper and name in self._keeper.resting:
+                with contextlib.suppress(BackendError):
+                    self._keeper.let_go(name)
 
     def _tear_down(self, resources: Sequence[Resource]) -> None:
         tear_down(self.backend.clients, self._ledger, resources, run_id=self._run_id)

@@ -23,6 +23,9 @@ __all__ = ["purge"]
 @click.command()
 @click.option("--run", "run_id", metavar="ID", help="Only what this run has left.")
 @click.option("--expired", is_flag=True, help="Only what is past the expiry in its tag.")
+@click.option(
+    "--kept", is_flag=True, help="Only what runs with --lambda-keep have left on purpose."
+)
 @click.option("--yes", is_flag=True, help="Delete; without it, only list.")
 @aws_options
 @click.option(
@@ -37,6 +40,7 @@ def purge(
     run_id: str | None,
     *,
     expired: bool,
+    kept: bool,
     yes: bool,
     aws_region: str | None,
     aws_endpoint_url: str | None,
@@ -45,16 +49,18 @@ def purge(
 ) -> None:
     """List what runs have left on AWS, and with --yes delete it.
 
-    Found by tag, and by the ledger of a run that was made here. Without --run and --expired this
-    is everything of every run in the account, of runs still under way too: list first. A run whose
-    ledger is here needs no region.
+    Found by tag, and by the ledger of a run that was made here. Without --run, --expired and --kept
+    this is everything of every run in the account, of runs still under way too: list first. A run
+    whose ledger is here needs no region.
     """
+    from pytest_lambda_ml.aws.names import KEPT
     from pytest_lambda_ml.campaign.purge import find_ledgers, find_leftovers
 
-    if run_id and expired:
+    if (run_id is not None) + expired + kept > 1:
         raise click.UsageError(
-            "--run and --expired exclude each other: a run is named or it is not"
+            "--run, --expired and --kept exclude each other: each says what is meant by itself"
         )
+    run_id = KEPT if kept else run_id
     ledgers = find_ledgers(folder, run_id)
     now = datetime.now(UTC)
     found: list[tuple[AwsClients, Leftovers]] = []
@@ -90,12 +96,17 @@ def _places(
 
 
 def _list(leftovers: Leftovers, now: datetime) -> None:
+    from pytest_lambda_ml.aws.names import KEPT
+
+    kept = leftovers.run_id == KEPT
+    whose = "kept for later runs" if kept else f"run {leftovers.run_id}"
     if leftovers.expires is None:
         when = "expiry unknown"
     else:
-        verb = "expired" if leftovers.expired(now) else "may still be under way, expires"
+        still = "expires" if kept else "may still be under way, expires"
+        verb = "expired" if leftovers.expired(now) else still
         when = f"{verb} {leftovers.expires:%Y-%m-%d %H:%M} UTC"
-    click.echo(f"run {leftovers.run_id} in {leftovers.region}, {when}")
+    click.echo(f"{whose} in {leftovers.region}, {when}")
     for resource in leftovers.resources:
         click.echo(f"  {resource.kind.value.replace('_', ' '):12} {resource.id}")
 

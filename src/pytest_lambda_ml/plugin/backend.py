@@ -125,6 +125,7 @@ def _aws(clients: AwsClients, settings: Settings) -> Backend:
         memory_enforced="aws",
         durable=_durable(settings),
         fargate=_fargate(settings),
+        keep=settings.keep,
     )
 
 
@@ -145,6 +146,8 @@ def _endpoint(clients: AwsClients, info: EndpointInfo | None, settings: Settings
         dependencies="package" if settings.aws_regions else "host",
         durable=_durable(settings),
         fargate=_fargate(settings),
+        # An endpoint of the session's own takes everything with it.
+        keep=settings.keep and settings.aws_endpoint_url is not None,
     )
 
 
