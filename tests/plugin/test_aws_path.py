@@ -146,6 +146,29 @@ def test_what_is_given_is_used_and_a_second_run_uploads_nothing(
     assert clients.iam.get_role(RoleName="prepared")
 
 
+def test_with_keep_a_second_run_deploys_nothing_and_names_what_stays(
+    project, endpoint: Endpoint, clients: AwsClients
+) -> None:
+    where = ("--aws-region=eu-west-1", f"--aws-endpoint-url={endpoint.url}")
+    first = project.run_pytest("--lambda-keep")
+    assert first.outcomes == {"passed": 1}, first.text
+    [function] = clients.lambda_.list_functions()["Functions"]
+    assert first.has("Kept in eu-west-1 for runs with --lambda-keep until", "purge --kept --yes")
+    assert first.has(f"function {function['FunctionName']} and its topic")
+    second = project.run_pytest(PYTEST_LAMBDA_ML_KEEP="yes")
+    assert second.outcomes == {"passed": 1}, second.text
+    entries = [
+        json.loads(line)
+        for path in project.root.glob(".lambda-ml/runs/*/journal.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    deployed = [each["function"]["name"] for each in entries if each["kind"] == "deployed"]
+    assert deployed == [function["FunctionName"]] * 2
+    purged = project.run("pytest-lambda-ml", "purge", "--kept", "--yes", *where)
+    assert purged.returncode == 0, purged.text
+    assert left(clients) == []
+
+
 def test_who_cannot_be_reached_is_said_once_for_all_tests(project) -> None:
     got = project.run_pytest("--aws-endpoint-url=http://127.0.0.1:9")
     assert got.returncode == 4

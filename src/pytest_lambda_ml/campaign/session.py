@@ -97,7 +97,7 @@ class CampaignSession:
         self._clock: Clock = clock or SystemClock()
         self._log_grace_s = LOG_GRACE_S[backend.kind] if log_grace_s is None else log_grace_s
         self._on_progress = on_progress or (lambda _: None)
-        self._created_s = self._clock.now()
+        self.created_s = self._clock.now()
         self._prices = load_prices()
         self._journal = Journal(run_dir / JOURNAL, self._clock.now)
         self._sites: dict[str, Site] = {}
@@ -107,7 +107,7 @@ class CampaignSession:
                 each,
                 run_dir / ledger_name(each.region if elsewhere else None),
                 run_id=run_id,
-                created_s=self._created_s,
+                created_s=self.created_s,
                 clock=self._clock,
             )
         self._time_cpu_loop = time_cpu_loop or (lambda: ())
@@ -118,7 +118,7 @@ class CampaignSession:
             tuple(self._sites),
             self._prices,
             run_id=run_id,
-            created_s=self._created_s,
+            created_s=self.created_s,
             options=options or {},
             about=about or {},
         )

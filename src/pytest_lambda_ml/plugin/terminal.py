@@ -39,6 +39,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     if (dry_run := config.stash.get(DRY_RUN, None)) and dry_run.planned:
         _write_dry_run(terminalreporter, dry_run, width, color=writer.hasmarkup)
     backend = config.stash.get(BACKEND, None)
+    if backend is not None and backend.campaign.kept:
+        _write_kept(terminalreporter, backend)
     if backend is None or not backend.campaign.results:
         return
     if backend.settings.summary != "none":
@@ -64,6 +66,13 @@ def _write_summary(
     )
     reporter.section("AWS Lambda")
     for line in text.splitlines():
+        reporter.write_line(line)
+
+
+def _write_kept(reporter: TerminalReporter, backend: LambdaBackend) -> None:
+    from pytest_lambda_ml.plugin.kept import kept_lines
+
+    for line in kept_lines(backend.campaign.kept, backend.campaign.created_s):
         reporter.write_line(line)
 
 
