@@ -29,7 +29,14 @@ CELL = Configuration(
 class Site:
     """What a session has on one backend, without the campaign around it."""
 
-    def __init__(self, clients: AwsClients, folder: Path, durable: Durable | None = None) -> None:
+    def __init__(
+        self,
+        clients: AwsClients,
+        folder: Path,
+        durable: Durable | None = None,
+        *,
+        keep: bool = False,
+    ) -> None:
         self.clients = clients
         self.run_id = token_hex(4)
         self.path = folder / f"ledger-{self.run_id}.jsonl"
@@ -42,12 +49,13 @@ class Site:
             run_id=self.run_id,
             created_at_s=1_795_000_000.0,
             durable=durable,
+            keep=keep,
         )
 
     def deploy(
         self, package: Package, cell: Configuration = CELL, name: str | None = None
     ) -> DeployedFunction:
-        name = name or self.deployer.next_name(cell)
+        name = name or self.deployer.next_name(cell, package)
         return self.deployer.deploy(name, package, cell, messages=20, event_age_s=300)
 
     def tear_down(self) -> None:

@@ -104,9 +104,13 @@ def permissions(
 
 def _more(own: str, params: Mapping[str, Any], region: str) -> Iterator[Permission]:
     """What a call needs beside its own action, for what its arguments refer to."""
-    if own == "lambda:CreateFunction":
+    if "Role" in params and own in {
+        "lambda:CreateFunction",
+        "lambda:UpdateFunctionConfiguration",
+    }:
         yield Permission("iam:PassRole", params["Role"])
-        code = params["Code"]
+    if own in {"lambda:CreateFunction", "lambda:UpdateFunctionCode"}:
+        code = params.get("Code", params)
         if "S3Bucket" in code:  # Lambda reads it with the caller's permissions
             yield Permission("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
         else:
@@ -125,10 +129,11 @@ def resources(service: str, action: str, params: Mapping[str, Any], region: str)
     start = f"arn:aws:{service}:{region}:{ACCOUNT}"
     match service:
         case "lambda":
-            name = params["FunctionName"]
+            name = params.get("FunctionName") or params["Resource"]
             yield name if name.startswith("arn:") else f"{start}:function:{name}"
         case "sns":
-            yield params.get("TopicArn") or f"{start}:{params['Name']}"
+            arn = params.get("TopicArn") or params.get("ResourceArn")
+            yield arn or f"{start}:{params['Name']}"
         case "sqs":
             yield f"{start}:{params.get('QueueName') or params['QueueUrl'].rpartition('/')[2]}"
         case "logs":
@@ -141,7 +146,8 @@ def resources(service: str, action: str, params: Mapping[str, Any], region: str)
             keys += [params["Key"]] if "Key" in params else []
             yield from (f"{bucket}/{key}" for key in keys) if keys else (bucket,)
         case "ecr":
-            names = params.get("repositoryNames") or [params["repositoryName"]]
+            name = params.get("repositoryName") or params.get("resourceArn", "").rpartition("/")[2]
+            names = params.get("repositoryNames") or [name]
             yield from (f"{start}:repository/{name}" for name in names)
         case "ecs":
             yield from _of_ecs(start, action, params)

@@ -26,7 +26,7 @@ from whole_campaign import campaign, cell, lengths_package, questions
 
 from pytest_lambda_ml.artifact import Package, Target, build_package, find_handler
 from pytest_lambda_ml.artifact.image import BaseImage
-from pytest_lambda_ml.aws import publisher_image
+from pytest_lambda_ml.aws import names, publisher_image
 from pytest_lambda_ml.aws.policies import policy_actions, policy_document
 from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.campaign import publisher_task
@@ -175,6 +175,34 @@ def killed_run(account: Account, given: Durable) -> None:
     purge(account.runs, left)
 
 
+def kept(account: Account, given: Durable) -> None:
+    """Three runs with --lambda-keep, the last one with other code; then all of it is purged."""
+    folder = account.folder
+    for package in (*[lengths_package(folder)] * 2, other_package(folder)):
+        with campaign(account.runs, folder, durable=given, keep=True) as session:
+            function = session.deploy(package, cell(), messages=2)
+            result = session.measure(function, questions(folder, "a", "b"), invocations=2)
+            assert result.outcomes.succeeded == 2
+            large = questions(folder, "x" * 100_000)
+            assert session.measure(function, large, invocations=1).outcomes.succeeded == 1
+    for _ in range(2):
+        site = Site(account.keeps, folder, given, keep=True)
+        function = site.deploy(image_package(folder), CELL)
+        site.deployer.keeper.let_go(function.name)
+        site.tear_down()
+    for clients in (account.runs, account.keeps):
+        for left in find_leftovers(clients, [], names.KEPT):
+            purge(clients, left)
+        assert find_leftovers(clients, [], names.KEPT) == []
+
+
+def other_package(folder: Path) -> Package:
+    """The handler after a change."""
+    source = folder / "lengths" / "handler.py"
+    source.write_text(source.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    return build_package(find_handler(source.parent, engine="reference", search=[]), None, folder)
+
+
 def fargate(account: Account, given: Durable) -> None:
     """A task of the base publishes; the calls to ECS are answered here."""
     folder, task = account.folder, account.task
@@ -257,7 +285,16 @@ NO_BASE_IMAGE = BaseImage(
     layers=(),
 )
 
-ANYWHERE = (plain_cell, failing_cell, snap_start, image, large_artifact, lost_answers, killed_run)
+ANYWHERE = (
+    plain_cell,
+    failing_cell,
+    snap_start,
+    image,
+    large_artifact,
+    lost_answers,
+    killed_run,
+    kept,
+)
 
 
 @pytest.fixture(scope="module")
