@@ -100,6 +100,11 @@ class Configuration:
         return "-".join(map(str, (*values, self.region) if self.region else values))
 
     @property
+    def snapshot_mb(self) -> int | None:
+        """The size by which SnapStart is billed: that of the memory. ``None`` without it."""
+        return self.memory_mb if self.snap_start else None
+
+    @property
     def vcpu(self) -> float:
         """The CPU share that the memory size buys."""
         return vcpu(self.memory_mb)

@@ -130,6 +130,24 @@ def test_a_budget_below_the_expected_cost_is_refused_naming_both(measured) -> No
     assert len(measured.runs()) == 1
 
 
+def test_what_was_measured_decides_not_the_low_end_of_its_interval(measured) -> None:
+    """A budget that only the most favourable outcome keeps within is refused."""
+    arguments = ("test_echo.py", "-k", "512")
+    dry = measured.run_pytest(*arguments, "--lambda-dry-run")
+    low, high = (Decimal(usd) for usd in re.findall(r"\$(0[.0-9]*)", first_row(dry.text)))
+    below, above = low + (high - low) / 4, low + (high - low) * 3 / 4
+    for budget, starts in ((below, False), (above, True)):
+        got = measured.run_pytest(*arguments, "--lambda-dry-run", f"--lambda-budget={budget}")
+        assert got.has("the run would not start") is not starts
+    refused = measured.run_pytest(*arguments, f"--lambda-budget={below}")
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "no stored run" not in refused.text
+
+
+def first_row(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("echo-"))
+
+
 def test_publishing_stops_at_the_budget_and_what_came_is_kept(project) -> None:
     """Room for one message at the timeout (20 s at 1 GB is $0.000333), and for a few that came."""
     arguments = ("--lambda-budget", "0.00037", "--lambda-memory", "1024", "--benchmark-autosave")
@@ -152,6 +170,8 @@ def test_reports_make_room_for_more(project) -> None:
     arguments = ("--lambda-budget", "0.0009", "--lambda-memory", "1024")
     got = project.run_pytest("test_echo.py", *arguments)
     assert got.outcomes == {"passed": 1}, got.text
+    assert got.has("budget $0.0009, expected $0.0000", "Of 1 of the 1 cells no stored run says")
+    assert got.has("only the cap while publishing holds them to the budget")
     (run,) = project.runs()
     assert run["cells"][0]["outcomes"]["succeeded"] == 15
     assert run["partial"] is False

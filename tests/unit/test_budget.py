@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import pytest
@@ -35,6 +35,35 @@ def test_a_message_costs_what_the_bill_says() -> None:
     bill = total_cost([report(250.0)], 512, 1, 100_000, 1_600, PRICES).total_usd
     assert cost.published_usd + cost.billed(250.0) == pytest.approx(bill)
     assert cost.billed(10_000.0) == pytest.approx(Decimal("0.000166667"), abs=Decimal("1e-9"))
+
+
+def test_snap_start_is_part_of_what_is_spent_and_of_the_worst() -> None:
+    """1 GB kept for three hours is $0.01625, and each restore $0.00014 (us-east-1)."""
+    cell = replace(CELL, snap_start=True)
+    cost, plain = MessageCost.of(cell, PRICES, 1000), MessageCost.of(CELL, PRICES, 1000)
+    assert (cost.published_usd, cost.billed_ms_usd) == (plain.published_usd, plain.billed_ms_usd)
+    assert cost.snapshot_usd == Decimal("0.0000015046") * 3 * 3600
+    assert cost.restored_usd == Decimal("0.0001397998")
+    assert (plain.restored_usd, plain.snapshot_usd) == (0, 0)
+
+    allowance = Allowance(Decimal(1), cost, CELL.timeout_s)
+    before = allowance.spent_usd(published=0, in_flight=0)
+    assert before == cost.snapshot_usd
+    allowance.heard(replace(report(100.0), restore_duration_ms=300.0))
+    allowance.heard(report(10.0))
+    bill = total_cost(
+        [replace(report(100.0), restore_duration_ms=300.0), report(10.0)],
+        *(512, 2, 2000, 2 * 1_600, PRICES),
+        snapshot_mb=1024,
+    ).total_usd
+    assert allowance.spent_usd(published=2, in_flight=0) == pytest.approx(bill)
+    owed = allowance.spent_usd(published=3, in_flight=1) - bill - cost.published_usd
+    assert owed == pytest.approx(cost.billed(10_000.0) + cost.restored_usd)
+
+    one = cost.snapshot_usd + cost.published_usd + cost.worst(10_000.0)
+    for left, allowed in ((one, 1), (one - Decimal("1e-9"), 0)):
+        got = Allowance(left, cost, CELL.timeout_s).affordable(9, published=0, in_flight=0)
+        assert got == allowed
 
 
 @pytest.mark.parametrize(

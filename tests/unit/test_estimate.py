@@ -64,6 +64,32 @@ def test_a_measured_cell_is_expected_to_come_out_as_it_did() -> None:
     assert got.cost_usd.high < 1.6 * got.cost_usd.low, "narrow enough to decide by"
 
 
+def test_what_is_expected_is_what_was_measured_or_else_the_least() -> None:
+    cold, other = [900.0, 1000.0, 1100.0, 1000.0], [10.0, 12.0] * 8
+    known = estimate_cell(planned(), past(cold, other), PRICES)
+    assert known.expected_usd == pytest.approx(cost_of([*cold, *other]))
+    unknown = estimate_cell(planned(), None, PRICES)
+    assert unknown.expected_usd == unknown.cost_usd.low
+
+
+def test_snap_start_adds_three_hours_of_the_snapshot_and_the_restores() -> None:
+    """1 GB: $0.0000015046 a second, $0.0001397998 for each restore (us-east-1)."""
+    kept, restore = 0.0000015046 * 3 * 3600, 0.0001397998
+
+    def more(seen: PastCell | None) -> Interval:
+        plain, with_it = (
+            estimate_cell(planned(snap_start=snap), seen, PRICES).cost_usd for snap in (False, True)
+        )
+        return Interval(with_it.low - plain.low, with_it.high - plain.high)
+
+    unknown = more(None)
+    assert unknown.low == pytest.approx(kept + restore)
+    assert unknown.high == pytest.approx(kept + 20 * restore)
+    known = more(past([1000.0] * 4, [10.0] * 16))
+    assert known.low == pytest.approx(kept + 4 * restore)
+    assert known.high == pytest.approx(kept + 4 * restore)
+
+
 def test_other_numbers_of_invocations_keep_the_number_of_cold_starts() -> None:
     """Cold starts come once per environment, so five times the messages cost far less than that."""
     cold, other = [1000.0] * 4, [10.0] * 16

@@ -31,22 +31,44 @@ MS_PER_S = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class MessageCost:
-    """What one message costs: as soon as it is published, and for each millisecond billed."""
+    """What one message costs: as soon as it is published, and for each millisecond billed.
+
+    With SnapStart also ``restored_usd`` for each environment that is restored, and
+    ``snapshot_usd`` once for the cell.
+    """
 
     published_usd: Decimal
     billed_ms_usd: Decimal
+    restored_usd: Decimal = Decimal(0)
+    snapshot_usd: Decimal = Decimal(0)
 
     @classmethod
     def of(cls, cell: Configuration, prices: Prices, message_bytes: int) -> MessageCost:
         """Of a cell whose messages have this size at most; what has no price costs nothing."""
 
-        def cost(billed_ms: float) -> Decimal:
-            report = Report(request_id="", billed_duration_ms=billed_ms, memory_mb=cell.memory_mb)
+        def cost(billed_ms: float, *, restore_ms: float | None = None) -> Decimal:
+            report = Report(
+                request_id="",
+                billed_duration_ms=billed_ms,
+                memory_mb=cell.memory_mb,
+                restore_duration_ms=restore_ms,
+            )
+            size = cell.snapshot_mb
             return total_cost(
-                [report], cell.ephemeral_mb, 1, message_bytes, LOG_BYTES, prices
+                [report], cell.ephemeral_mb, 1, message_bytes, LOG_BYTES, prices, snapshot_mb=size
             ).total_usd
 
-        return cls(cost(0.0), cost(1.0) - cost(0.0))
+        snapshot = total_cost([], cell.ephemeral_mb, 0, 0, 0, prices, snapshot_mb=cell.snapshot_mb)
+        return cls(
+            published_usd=cost(0.0) - snapshot.total_usd,
+            billed_ms_usd=cost(1.0) - cost(0.0),
+            restored_usd=cost(0.0, restore_ms=0.0) - cost(0.0),
+            snapshot_usd=snapshot.total_usd,
+        )
+
+    def worst(self, billed_ms: float) -> Decimal:
+        """For a message in flight that may be billed so long, in an environment yet to restore."""
+        return self.billed(billed_ms) + self.restored_usd
 
     def billed(self, billed_ms: float) -> Decimal:
         """For so many milliseconds, in US dollars."""
@@ -72,7 +94,7 @@ def affordable(
     ``left_usd`` is the budget less everything already spent; ``in_flight`` messages are published,
     and will be billed ``worst_ms`` each, as the new ones will.
     """
-    worst = cost.billed(worst_ms)
+    worst = cost.worst(worst_ms)
     room = left_usd - in_flight * worst
     each = cost.published_usd + worst
     if room < each:
@@ -88,11 +110,13 @@ class Allowance:
         self._cost = cost
         self._timeout_s = timeout_s
         self._billed_ms: list[float] = []
+        self._restores = 0
 
     def heard(self, report: Report) -> None:
         """A REPORT has come; those of retries and duplicates are on the bill too."""
         if report.billed_duration_ms is not None:
             self._billed_ms.append(report.billed_duration_ms)
+        self._restores += report.restore_duration_ms is not None
 
     def affordable(self, wanted: int, *, published: int, in_flight: int) -> int:
         """How many more may be published, of ``published`` ones so far ``in_flight`` unsettled."""
@@ -107,7 +131,9 @@ class Allowance:
     def spent_usd(self, *, published: int, in_flight: int) -> Decimal:
         """What the cell has cost, messages whose outcome never came at their worst."""
         worst_ms = worst_billed_ms(self._billed_ms, self._timeout_s)
-        return self._known_usd(published) + in_flight * self._cost.billed(worst_ms)
+        return self._known_usd(published) + in_flight * self._cost.worst(worst_ms)
 
     def _known_usd(self, published: int) -> Decimal:
-        return published * self._cost.published_usd + self._cost.billed(sum(self._billed_ms))
+        snapshots = self._cost.snapshot_usd + self._restores * self._cost.restored_usd
+        messages = published * self._cost.published_usd
+        return snapshots + messages + self._cost.billed(sum(self._billed_ms))

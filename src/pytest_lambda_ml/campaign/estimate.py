@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S
@@ -85,10 +85,15 @@ class PastCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellEstimate:
-    """What a cell will cost and take; ``measured_in`` is the run that says so, if one does."""
+    """What a cell will cost and take; ``measured_in`` is the run that says so, if one does.
+
+    ``expected_usd`` is what that run says without the width of the interval; the low end, where
+    nothing is known but that it will not be less.
+    """
 
     cell: PlannedCell
     cost_usd: Interval
+    expected_usd: float
     makespan_s: Interval
     measured_in: str | None
 
@@ -125,10 +130,14 @@ def estimate_cell(
     ``capacity_vcpu`` is that of the machine which runs the functions, ``None`` on AWS.
     """
     parallel = parallel_invocations(cell.configuration, capacity_vcpu)
-    billed_ms = _limits_ms(cell) if past is None else _expected_ms(cell, past)
     if past is None:
+        billed_ms = _limits_ms(cell)
+        expected_ms, starts = billed_ms.low, Interval(1, cell.invocations)
         makespan_s = _widest_makespan_s(cell, parallel)
     else:
+        expected_ms, billed_ms = _expected_ms(cell, past)
+        cold = _cold_starts(cell, past)
+        starts = Interval(cold, cold)
         longest_ms = max((*past.cold_ms, *past.other_ms))
         # Work that is handed out as soon as there is room (Graham's bound for list scheduling).
         makespan_s = Interval(
@@ -138,9 +147,10 @@ def estimate_cell(
     return CellEstimate(
         cell=cell,
         cost_usd=Interval(
-            float(_cost_usd(cell, billed_ms.low, prices)),
-            float(_cost_usd(cell, billed_ms.high, prices)),
+            float(_cost_usd(cell, billed_ms.low, starts.low, prices)),
+            float(_cost_usd(cell, billed_ms.high, starts.high, prices)),
         ),
+        expected_usd=float(_cost_usd(cell, expected_ms, starts.low, prices)),
         makespan_s=makespan_s,
         measured_in=past.run if past else None,
     )
@@ -163,16 +173,19 @@ def _limits_ms(cell: PlannedCell) -> Interval:
     return Interval(cell.invocations * 1.0, cell.invocations * timeout_ms)
 
 
-def _expected_ms(cell: PlannedCell, past: PastCell) -> Interval:
+def _cold_starts(cell: PlannedCell, past: PastCell) -> int:
+    """As many as such a burst had; all, where it had no others."""
+    return min(len(past.cold_ms), cell.invocations) if past.other_ms else cell.invocations
+
+
+def _expected_ms(cell: PlannedCell, past: PastCell) -> tuple[float, Interval]:
     """Billed milliseconds of all invocations, cold and other ones as many as such a burst has."""
-    cold = min(len(past.cold_ms), cell.invocations)
-    if not past.other_ms:
-        cold = cell.invocations
+    cold = _cold_starts(cell, past)
     parts = [(past.cold_ms, cold), (past.other_ms, cell.invocations - cold)]
     expected = sum(statistics.fmean(sample) * count for sample, count in parts if count)
     spread = math.sqrt(sum(_variance(sample, count) for sample, count in parts if count))
     half = STANDARD_ERRORS * spread + HOST_DIFFERENCE * expected
-    return Interval(max(expected - half, cell.invocations * 1.0), expected + half)
+    return expected, Interval(max(expected - half, cell.invocations * 1.0), expected + half)
 
 
 def _variance(sample: Sequence[float], count: int) -> float:
@@ -188,18 +201,20 @@ def _widest_makespan_s(cell: PlannedCell, parallel: int) -> Interval:
     return Interval(rounds / MS_PER_S, rounds * cell.configuration.timeout_s + starts_s)
 
 
-def _cost_usd(cell: PlannedCell, billed_ms: float, prices: Prices) -> Decimal:
-    count = cell.invocations
+def _cost_usd(cell: PlannedCell, billed_ms: float, cold_starts: float, prices: Prices) -> Decimal:
+    """The bill; with SnapStart each cold start restores the snapshot, and it is kept."""
+    count, configuration = cell.invocations, cell.configuration
     report = Report(
-        request_id="",
-        billed_duration_ms=billed_ms / count,
-        memory_mb=cell.configuration.memory_mb,
+        request_id="", billed_duration_ms=billed_ms / count, memory_mb=configuration.memory_mb
     )
+    restored = replace(report, restore_duration_ms=0.0) if configuration.snap_start else report
+    cold = int(cold_starts)
     return total_cost(
-        [report] * count,
-        cell.configuration.ephemeral_mb,
+        [restored] * cold + [report] * (count - cold),
+        configuration.ephemeral_mb,
         count,
         count * cell.message_bytes,
         count * LOG_BYTES,
         prices,
+        snapshot_mb=configuration.snapshot_mb,
     ).total_usd

@@ -84,7 +84,7 @@ def cell_figures(
             published_bytes,
             log_bytes,
             prices,
-            snapshot_mb=configuration.memory_mb if configuration.snap_start else None,
+            snapshot_mb=configuration.snapshot_mb,
         ),
         makespan_s=makespan_s,
         effective_concurrency=max_overlap(_busy_ms(invocations)),

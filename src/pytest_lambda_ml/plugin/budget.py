@@ -1,4 +1,4 @@
-"""``--lambda-budget``: nothing is started that even at best costs more, and what stops is said."""
+"""``--lambda-budget``: nothing is started that is expected to cost more, and what stops is said."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.plugin.grid import Matrix
     from pytest_lambda_ml.settings import Settings
 
-__all__ = ["check_affordable", "check_stopped", "skip_when_spent"]
+__all__ = ["BUDGET_SAID", "check_affordable", "check_stopped", "skip_when_spent"]
+
+
+BUDGET_SAID = pytest.StashKey[str]()
+"""What was expected of a session that has a budget and may start."""
 
 
 def check_affordable(
@@ -36,8 +40,9 @@ def check_affordable(
     """Raise UsageError when the cells, given as (test, markers, parameters), cost too much.
 
     Only cells that their parameters tell can be counted before they run; what the others cost is
-    held to the budget while they run. Decided by the least that is to be expected: a budget that
-    only the worst case passes is what the cap while publishing is for.
+    held to the budget while they run. Decided by what is expected: what a stored run says of a
+    cell, and the least that is possible where none does. A timeout says nothing of a cost: by it
+    hardly anything would start. How much was known is kept in ``BUDGET_SAID``.
     """
     from pytest_lambda_ml.plugin.options import SETTINGS
 
@@ -46,19 +51,37 @@ def check_affordable(
     if budget is None:
         return
     architecture = DryRunBackend(settings, ProgressLine(config)).architecture
-    forecast, cost, count = Forecast(settings), Interval(0.0, 0.0), 0
+    forecast = Forecast(settings)
     only_one = bool(config.getoption("benchmark_disable", default=False))
-    for item, matrix, values in cells:
-        cell = _planned(item, matrix, values, settings, architecture, only_one=only_one)
-        if cell is not None:
-            cost, count = cost + forecast.estimate(cell).cost_usd, count + 1
-    if cost.low > budget:
+    planned = [
+        _planned(item, matrix, values, settings, architecture, only_one=only_one)
+        for item, matrix, values in cells
+    ]
+    estimates = [forecast.estimate(cell) for cell in planned if cell is not None]
+    unknown = len(planned) - sum(each.measured_in is not None for each in estimates)
+    cost = sum((each.cost_usd for each in estimates), Interval(0.0, 0.0))
+    expected = sum(each.expected_usd for each in estimates)
+    if expected > budget:
         raise pytest.UsageError(
-            f"{settings.place('budget_usd')}: the {count} selected cells are expected to cost "
-            f"{money(cost.low)} to {money(cost.high)}, and the budget is {money(budget)}; nothing "
-            "was started. Select less (-k, --lambda-memory, --lambda-invocations) or raise the "
-            "budget; --lambda-dry-run shows every cell"
+            f"{settings.place('budget_usd')}: the {len(estimates)} selected cells are expected to "
+            f"cost {money(expected)} ({money(cost.low)} to {money(cost.high)}), and the budget is "
+            f"{money(budget)}; nothing was started. {_known(unknown, len(planned))}Select less "
+            "(-k, --lambda-memory, --lambda-invocations) or raise the budget; --lambda-dry-run "
+            "shows every cell"
         )
+    config.stash[BUDGET_SAID] = (
+        f"budget {money(budget)}, expected {money(expected)}. {_known(unknown, len(planned))}"
+    ).rstrip()
+
+
+def _known(unknown: int, cells: int) -> str:
+    """How much of an expectation rests on nothing."""
+    if not unknown:
+        return ""
+    return (
+        f"Of {unknown} of the {cells} cells no stored run says what they cost, so the least that "
+        "is possible is expected: only the cap while publishing holds them to the budget. "
+    )
 
 
 def _planned(

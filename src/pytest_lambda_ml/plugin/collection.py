@@ -206,8 +206,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         check_access(config.stash[SETTINGS])
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
-    """One line on what is about to happen; none where no test is ours."""
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str] | None:
+    """What is about to happen, and within which budget; nothing where no test is ours."""
     if not collected(config).selected or config.get_verbosity() < 0:
         return None
     settings = config.stash[SETTINGS]
@@ -221,4 +221,9 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
     if settings.dry_run:
         where = f"dry run, nothing is deployed; {where}"
     data = ", ".join(f"{kind} {path}" for kind, path in settings.datasets.items()) or "bundled"
-    return f"lambda-ml: {where}; preset {settings.preset}; data {data}; metric {settings.metric}"
+    lines = [f"lambda-ml: {where}; preset {settings.preset}; data {data}; metric {settings.metric}"]
+    if settings.budget_usd is not None:
+        from pytest_lambda_ml.plugin.budget import BUDGET_SAID
+
+        lines += [f"lambda-ml: {said}" for said in [config.stash.get(BUDGET_SAID, "")] if said]
+    return lines

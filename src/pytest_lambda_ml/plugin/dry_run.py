@@ -64,7 +64,8 @@ def render_dry_run(
     )
     lines = [in_all, rest, prices, *_quotas(estimates)]
     if budget_usd is not None:
-        lines.append(_against(cost, budget_usd))
+        expected = sum(each.expected_usd for each in estimates)
+        lines.append(_against(cost, expected, budget_usd))
     for line in lines:
         console.print(line, soft_wrap=False)
     return output.getvalue()
@@ -144,10 +145,14 @@ def _quota_line(where: str, asked: Quotas) -> str:
     )
 
 
-def _against(cost: Interval, budget_usd: Decimal) -> str:
+def _against(cost: Interval, expected_usd: float, budget_usd: Decimal) -> str:
+    """Whether the run would start, by what is expected; and end, by the worst."""
     budget = money(budget_usd)
-    if cost.low > budget_usd:
-        return f"The budget of {budget} is below all of that: the run would not start."
+    if expected_usd > budget_usd:
+        return (
+            f"The budget of {budget} is below the {money(expected_usd)} expected (the least that "
+            "is possible, of cells never measured): the run would not start."
+        )
     if cost.high > budget_usd:
         return f"The budget of {budget} lies within: publishing may stop before the end."
     return f"The budget of {budget} covers it."
