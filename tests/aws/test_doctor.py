@@ -20,8 +20,17 @@ from pytest_lambda_ml.aws.policies import policy_actions
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.cli import cli
 from pytest_lambda_ml.local.checkup import check_machine
+from pytest_lambda_ml.model import Finding
 
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
+BASE = {
+    "function_role": "our/function",
+    "bucket": "our-bucket",
+    "repository": "our-images",
+    "cluster": "ours",
+    "publisher_role": "ours-eu-west-1-publisher",
+    "publisher_start_role": "ours-eu-west-1-publisher-start",
+}
 ROLE = "arn:aws:sts::123456789012:assumed-role/runner/session"
 
 
@@ -93,17 +102,71 @@ def test_every_action_of_the_policies_is_simulated_on_a_resource_of_its_own(
     clients: AwsClients,
 ) -> None:
     simulator = Simulator(clients)
-    got = check_permissions(clients, ROLE, ["runner", "runner-without-base"])
+    got = check_permissions(clients, ROLE, ["runner", "runner-without-base"], BASE)
     assert got.state == "ok"
     assert set(simulator.asked) == policy_actions("runner") | policy_actions("runner-without-base")
     assert simulator.principal == "arn:aws:iam::123456789012:role/runner"
     assert "arn:aws:sns:eu-west-1:123456789012:plml-doctor" in simulator.asked["sns:Publish"]
     assert set(simulator.asked["logs:DescribeLogGroups"]) == {"*"}
+    assert "arn:aws:s3:::our-bucket/doctor" in simulator.asked["s3:GetObject"]
+    assert "arn:aws:iam::123456789012:role/our/function" in simulator.asked["iam:PassRole"]
+    assert (
+        "arn:aws:ecr:eu-west-1:123456789012:repository/our-images"
+        in simulator.asked["ecr:PutImage"]
+    )
+    assert (
+        "arn:aws:ecs:eu-west-1:123456789012:cluster/ours" in simulator.asked["ecs:DescribeClusters"]
+    )
+
+
+def test_what_has_no_name_is_not_simulated_and_said(clients: AwsClients) -> None:
+    simulator = Simulator(clients)
+    names = {name: BASE[name] for name in BASE if name not in {"bucket", "repository"}}
+    got = check_permissions(clients, ROLE, ["runner"], names)
+    assert got.state == "warning"
+    assert "the base's bucket and repository" in got.detail
+    assert "--lambda-bucket, --lambda-repository" in got.advice
+    asked = {resource for each in simulator.asked.values() for resource in each}
+    assert not [each for each in asked if "s3:::" in each or "unnamed" in each]
+
+
+def test_the_command_takes_what_pytest_takes_of_a_base(
+    moto_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the names that infra/ gives; the account is a server's, which is told to be AWS."""
+    asked: dict[str, Any] = {}
+
+    def note(clients: AwsClients, arn: str, policies: list[str], names: Any) -> Finding:
+        asked.update(policies=policies, names=dict(names))
+        return Finding("permissions", "ok", "noted")
+
+    monkeypatch.setattr("pytest_lambda_ml.aws.checkup.check_permissions", note)
+    made = AwsClients("eu-west-1", moto_url, dummy_credentials=True)
+    for service in ("sts", "lambda", "iam"):
+        made.client(service)
+    made.endpoint_url = None
+    monkeypatch.setattr("pytest_lambda_ml.aws.session.AwsClients", lambda *_, **__: made)
+    role = "arn:aws:iam::123456789012:role/our/function"
+    given = ["--lambda-role", role, "--lambda-bucket", "our-bucket"]
+    got = CliRunner(env={"PYTEST_LAMBDA_ML_CLUSTER": "ours"}).invoke(
+        cli, ["doctor", "--aws-region", "eu-west-1", *given]
+    )
+    assert got.exit_code == 0, got.output
+    assert asked == {
+        "policies": ["runner"],
+        "names": {
+            "function_role": "our/function",
+            "bucket": "our-bucket",
+            "cluster": "ours",
+            "publisher_role": "ours-eu-west-1-publisher",
+            "publisher_start_role": "ours-eu-west-1-publisher-start",
+        },
+    }
 
 
 def test_what_is_denied_is_named(clients: AwsClients) -> None:
     Simulator(clients, "sns:Publish", "lambda:CreateFunction")
-    got = check_permissions(clients, ROLE, ["runner"])
+    got = check_permissions(clients, ROLE, ["runner"], BASE)
     assert got.state == "missing"
     assert got.detail == "denied: lambda:CreateFunction, sns:Publish"
     assert "infra/policies/runner.json" in got.advice
@@ -116,7 +179,7 @@ def test_who_may_not_simulate_is_told_so(clients: AwsClients) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "Simulate")
 
     clients.iam.meta.events.register("before-call.iam.SimulatePrincipalPolicy", refuse)
-    got = check_permissions(clients, ROLE, ["runner"])
+    got = check_permissions(clients, ROLE, ["runner"], BASE)
     assert got.state == "warning"
     assert "AccessDenied" in got.detail
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from pytest_lambda_ml.errors import BackendError
 from pytest_lambda_ml.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_lambda_ml.aws.session import AwsClients
 
@@ -31,14 +32,20 @@ SKEW_WARNING_S, SKEW_REFUSED_S = 5.0, 300.0
 """AWS refuses requests whose signature is more than five minutes off (Signature Version 4)."""
 
 SAMPLE_NAME = "doctor"
+UNNAMED = "unnamed "
+"""Begins what stands for a name that is not known; no name of AWS's has a blank."""
 
 
 def check_account(
-    clients: AwsClients, profile: str | None, policies: Sequence[str]
+    clients: AwsClients,
+    profile: str | None,
+    policies: Sequence[str],
+    names: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Credentials, clock, quotas and permissions in the clients' region.
 
-    ``policies`` are those of infra/policies that the credentials need. Without valid credentials
+    ``policies`` are those of infra/policies that the credentials need, ``names`` what stands for
+    their placeholders. Without valid credentials
     nothing else can be asked.
     """
     try:
@@ -55,7 +62,7 @@ def check_account(
     except BackendError as error:
         found.append(Finding("concurrency", "warning", str(error)))
     if clients.endpoint_url is None:
-        found.append(check_permissions(clients, answer["Arn"], policies))
+        found.append(check_permissions(clients, answer["Arn"], policies, names or {}))
     return found
 
 
@@ -97,11 +104,20 @@ def principal_of(arn: str) -> str:
     return f"arn:{partition}:iam::{account}:role/{arn.split('/')[1]}"
 
 
-def check_permissions(clients: AwsClients, arn: str, policies: Sequence[str]) -> Finding:
-    """What IAM's simulator says to the actions of these policies."""
+def check_permissions(
+    clients: AwsClients, arn: str, policies: Sequence[str], names: Mapping[str, str]
+) -> Finding:
+    """What IAM's simulator says to the actions of these policies, on what ``names`` names.
+
+    A statement about something that has not been named is not simulated: the answer would be about
+    a thing that nobody has.
+    """
     wording = " and ".join(f"infra/policies/{name}.json" for name in policies)
+    statements = [each for name in policies for each in _statements(clients, name, names)]
+    unnamed = sorted({name for each in statements for name in _unnamed(each)})
+    asked = [each for each in statements if not _unnamed(each)]
     try:
-        denied = sorted(set(_denied(clients, principal_of(arn), policies)))
+        denied = sorted(set(_denied(clients, principal_of(arn), asked)))
     except ClientError as error:
         return Finding(
             "permissions",
@@ -111,30 +127,45 @@ def check_permissions(clients: AwsClients, arn: str, policies: Sequence[str]) ->
         )
     if denied:
         return Finding("permissions", "missing", f"denied: {', '.join(denied)}", f"see {wording}")
+    if unnamed:
+        options = ", ".join(f"--lambda-{name}" for name in unnamed)
+        return Finding(
+            "permissions",
+            "warning",
+            f"all that {wording} lists, but for what concerns the base's {' and '.join(unnamed)}",
+            f"name what you give to pytest: {options}",
+        )
     return Finding("permissions", "ok", f"all that {wording} lists")
 
 
-def _denied(clients: AwsClients, principal: str, policies: Sequence[str]) -> Iterator[str]:
-    for name in policies:
-        for statement in _statements(clients, name):
-            actions, resources = (_listed(statement[key]) for key in ("Action", "Resource"))
-            answer = clients.iam.simulate_principal_policy(
-                PolicySourceArn=principal,
-                ActionNames=actions,
-                ResourceArns=[_sample(resource) for resource in resources],
-                ContextEntries=_context(statement),
-            )
-            for result in answer["EvaluationResults"]:
-                if result["EvalDecision"] != "allowed":
-                    yield result["EvalActionName"]
+def _denied(
+    clients: AwsClients, principal: str, statements: Iterable[dict[str, Any]]
+) -> Iterator[str]:
+    for statement in statements:
+        actions, resources = (_listed(statement[key]) for key in ("Action", "Resource"))
+        answer = clients.iam.simulate_principal_policy(
+            PolicySourceArn=principal,
+            ActionNames=actions,
+            ResourceArns=[_sample(resource) for resource in resources],
+            ContextEntries=_context(statement),
+        )
+        for result in answer["EvaluationResults"]:
+            if result["EvalDecision"] != "allowed":
+                yield result["EvalActionName"]
 
 
-def _statements(clients: AwsClients, name: str) -> list[dict[str, Any]]:
+def _statements(clients: AwsClients, name: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
     partition, account = clients.identity
-    known = {"partition": partition, "region": clients.region, "account": account}
-    values = {each: known.get(each, SAMPLE_NAME) for each in policy_placeholders(name)}
+    known = {**names, "partition": partition, "region": clients.region, "account": account}
+    values = {each: known.get(each, f"{UNNAMED}{each}") for each in policy_placeholders(name)}
     statements: list[dict[str, Any]] = json.loads(policy_document(name, **values))["Statement"]
     return statements
+
+
+def _unnamed(statement: dict[str, Any]) -> set[str]:
+    """The placeholders of a statement that nothing was filled in for."""
+    parts = (part for each in _listed(statement["Resource"]) for part in re.split("[:/]", each))
+    return {part.removeprefix(UNNAMED) for part in parts if part.startswith(UNNAMED)}
 
 
 def _context(statement: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pytest_lambda_ml.cli.target import LOCAL_REGION, aws_options
+from pytest_lambda_ml.cli.target import LOCAL_REGION, aws_options, base_options
 from pytest_lambda_ml.errors import BackendError, LambdaMLError, PriceError
 from pytest_lambda_ml.model import Finding
 
@@ -34,15 +34,17 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 @click.command()
 @aws_options
-@click.option("--lambda-role", metavar="NAME|ARN", help="As for pytest: nothing has to create one.")
+@base_options
 def doctor(
     aws_region: str | None,
     aws_endpoint_url: str | None,
     aws_profile: str | None,
-    *,
-    lambda_role: str | None,
+    **base: str | None,
 ) -> None:
     """Check this machine, and with --aws-region an account, for what benchmarks need.
+
+    Give it what you give to pytest. With --lambda-role permissions are those of infra/policies/
+    runner.json, on the role, bucket, repository and cluster that are named.
 
     Exits with 1 only when something is missing without which nothing runs.
     """
@@ -54,24 +56,36 @@ def doctor(
     if aws_endpoint_url and not regions:
         regions = [LOCAL_REGION]
     for region in regions:
-        checked = _account(region, aws_endpoint_url, aws_profile, durable=lambda_role is not None)
+        checked = _account(region, aws_endpoint_url, aws_profile, base=base)
         found += [(aws_endpoint_url or f"AWS {region}", each) for each in checked]
     _print(found)
     if any(each.state == "missing" for _, each in found):
         sys.exit(1)
 
 
-def _account(region: str, url: str | None, profile: str | None, *, durable: bool) -> list[Finding]:
+def _account(
+    region: str, url: str | None, profile: str | None, *, base: dict[str, str | None]
+) -> list[Finding]:
     from pytest_lambda_ml.aws.checkup import check_account
     from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 
-    policies = ["runner" if durable else "runner-without-base"]
+    policies = ["runner" if base["role"] else "runner-without-base"]
     dummy = profile is None and url is not None and is_loopback(url)
     try:
         clients = AwsClients(region, url, profile, dummy_credentials=dummy)
-        return check_account(clients, profile, policies)
+        return check_account(clients, profile, policies, _names(base, region))
     except BackendError as error:
         return [Finding("credentials", "missing", str(error))]
+
+
+def _names(base: dict[str, str | None], region: str) -> dict[str, str]:
+    """What infra/ calls the things of a base (infra/main.tf), from what pytest is told of it."""
+    names = {name: value for name, value in base.items() if value is not None}
+    if role := names.pop("role", None):
+        names["function_role"] = role.rpartition(":role/")[2]
+    for name in ("publisher", "publisher-start"):
+        names[f"{name.replace('-', '_')}_role"] = f"{names['cluster']}-{region}-{name}"
+    return names
 
 
 def _tools() -> Iterator[Finding]:

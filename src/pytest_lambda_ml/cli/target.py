@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["LOCAL_REGION", "account_options", "aws_options", "clients_for"]
+__all__ = ["LOCAL_REGION", "account_options", "aws_options", "base_options", "clients_for"]
 
 LOCAL_REGION = "us-east-1"
 """Where sessions at an endpoint without a region are at home."""
@@ -33,6 +33,25 @@ def account_options(function: F) -> F:
     """The same without a region, for what has none."""
     profile = _option("--aws-profile", "AWS profile with the credentials.")
     return _option("--aws-endpoint-url", "Talk to this endpoint.")(profile(function))
+
+
+def base_options(function: F) -> F:
+    """What pytest is told of a durable base, as for pytest: names are those of `Settings`."""
+    for flag, text in _BASE.items():
+        name = flag.removeprefix("--lambda-")
+        default = next(option.default for option in OPTIONS if option.name == name)
+        function = click.option(
+            flag, name, envvar=_ENVIRONMENT[name], default=default, show_default=True, help=text
+        )(function)
+    return function
+
+
+_BASE = {
+    "--lambda-cluster": "ECS cluster of the base.",
+    "--lambda-repository": "ECR repository of the base.",
+    "--lambda-bucket": "S3 bucket of the base.",
+    "--lambda-role": "Role of the functions, its name or ARN: nothing has to create one.",
+}
 
 
 def _option(flag: str, text: str) -> Callable[[F], F]:
