@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_lambda_ml.aws.fargate import FargatePublisher
+from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource
 from pytest_lambda_ml.aws.publish_job import PublishJob, messages_sha256, published_json
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.plan import plan_messages
+from pytest_lambda_ml.campaign.purge import find_ledgers, find_leftovers, purge
 from pytest_lambda_ml.errors import DeploymentError, PublishError
 from pytest_lambda_ml.model import PublishedMessage
 
@@ -210,6 +213,45 @@ def test_a_task_that_is_no_longer_waited_for_is_stopped(task: Task) -> None:
     with pytest.raises(KeyboardInterrupt):
         next(publisher.publish(job(), "job.json"))
     assert task.operations[-1] == "StopTask"
+
+
+def test_a_task_whose_session_was_killed_is_stopped_by_purge(task: Task, tmp_path: Path) -> None:
+    """Its ARN is in the ledger as soon as ECS has said it, and off it when the task has ended."""
+    path = tmp_path / "runs" / "20261124T000000Z-0ddba11" / "ledger.jsonl"
+    path.parent.mkdir(parents=True)
+    ledger = Ledger(
+        path, run_id="0ddba11", region="eu-west-1", endpoint_url=task.clients.endpoint_url
+    )
+    events = task.clients.client("ecs").meta.events
+    running = {"after-call.ecs.DescribeTasks": "RUNNING"}
+
+    def still(parsed: dict[str, Any], **_: Any) -> None:
+        for state in running.values():
+            parsed["tasks"][0]["lastStatus"] = state
+
+    events.register("after-call.ecs.DescribeTasks", still)
+    events.register("after-call.ecs.StopTask", lambda **_: running.clear())
+
+    def somebody_purges(_: float) -> None:
+        """While it is waited for; as if the session that waits were no more."""
+        [known] = find_ledgers(tmp_path, "0ddba11")
+        [left] = find_leftovers(task.clients, [known], "0ddba11")
+        assert [each.kind for each in left.resources] == [Kind.TASK]
+        purge(task.clients, left)
+        assert find_leftovers(task.clients, [known], "0ddba11") == []
+
+    publisher = FargatePublisher(
+        task.clients,
+        cluster=CLUSTER,
+        image_uri=lambda: IMAGE,
+        sleep=somebody_purges,
+        on_started=lambda arn: ledger.announce(Resource(Kind.TASK, arn)),
+        on_ended=lambda arn: ledger.deleted(Resource(Kind.TASK, arn)),
+    )
+    task.answer(PUBLISHED)
+    assert list(publisher.publish(job(), "job.json")) == [PUBLISHED]
+    assert task.operations.count("StopTask") == 1
+    assert ledger.open_resources() == ()
 
 
 def test_a_task_that_never_ends_is_given_up_and_stopped(task: Task) -> None:

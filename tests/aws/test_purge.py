@@ -247,6 +247,7 @@ def test_a_name_of_somebody_elses_is_no_resource_of_ours(name: str) -> None:
 def test_what_is_not_there_does_not_exist(clients: AwsClients) -> None:
     arn = "arn:aws:sns:eu-west-1:123456789012:plml-none"
     names = {kind: arn if kind in {Kind.TOPIC, Kind.SUBSCRIPTION} else "plml-none" for kind in Kind}
+    names[Kind.TASK] = "arn:aws:ecs:eu-west-1:123456789012:task/none/1"
     from pytest_lambda_ml.aws.ledger import Resource
 
     assert [kind for kind, name in names.items() if exists(clients, Resource(kind, name))] == []

@@ -59,7 +59,8 @@ class FargatePublisher:
     """Runs one task per cell and waits for it. Use from one thread.
 
     ``image_uri`` gives the address of the publisher's image once it is in its repository; it is
-    called once, before the first task.
+    called once, before the first task. ``on_started`` and ``on_ended`` are told the ARN of each
+    task, so that one whose session is killed can be stopped.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class FargatePublisher:
         cluster: str,
         image_uri: Callable[[], str],
         sleep: Callable[[float], None],
+        on_started: Callable[[str], None] = lambda _: None,
+        on_ended: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._ecs = clients.client("ecs")
         self._s3 = clients.s3
@@ -76,6 +79,8 @@ class FargatePublisher:
         self._cluster = cluster
         self._image_uri = image_uri
         self._sleep = sleep
+        self._on_started = on_started
+        self._on_ended = on_ended
         self._base: _Base | None = None
 
     def publish(self, job: PublishJob, job_key: str) -> Iterator[tuple[PublishedMessage, ...]]:
@@ -90,10 +95,13 @@ class FargatePublisher:
             self._s3.put_object(Bucket=job.bucket, Key=job_key, Body=job.as_json().encode())
         task_arn = self._start(base, f"s3://{job.bucket}/{job_key}", job.run_id)
         try:
+            self._on_started(task_arn)
             task = self._wait(task_arn)
         except BaseException:
             self._stop(task_arn)
+            self._on_ended(task_arn)
             raise
+        self._on_ended(task_arn)
         published, problem = self._answer(job, task)
         yield published
         if problem is not None:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.ledger import Kind, Resource
-from pytest_lambda_ml.aws.removal import is_gone
+from pytest_lambda_ml.aws.removal import is_gone, task_runs
 from pytest_lambda_ml.aws.translation import backend_errors
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ _LOOKS: dict[Kind, Callable[[AwsClients, str], bool]] = {
     Kind.REPOSITORY: _answers(lambda c, name: c.ecr.describe_repositories(repositoryNames=[name])),
     Kind.ROLE: _answers(lambda c, name: c.iam.list_role_policies(RoleName=name)),
     Kind.OBJECTS: _has_objects,
+    Kind.TASK: task_runs,
 }
 
 

@@ -34,13 +34,16 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"
     REPOSITORY = "repository"
     OBJECTS = "objects"
+    TASK = "task"
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource: a name, or an ARN for topics. A subscription goes by its topic's ARN.
 
-    Objects are those of a run in a bucket that is not its own, as ``bucket/prefix``.
+    Objects are those of a run in a bucket that is not its own, as ``bucket/prefix``. A task of ECS
+    goes by its ARN, which is known only once it has been started: it alone is written down after
+    that, and ends by itself.
 
     ``owner`` is the function that it belongs to, ``None`` for what the session shares.
     """

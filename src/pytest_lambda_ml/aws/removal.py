@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["Action", "is_gone", "perform"]
+__all__ = ["Action", "is_gone", "perform", "task_runs"]
 
 
 class Action(StrEnum):
@@ -32,6 +32,7 @@ class Action(StrEnum):
     DELETE_ROLE = "delete role"
     DELETE_REPOSITORY = "delete repository"
     DELETE_OBJECTS = "delete objects"
+    STOP_TASK = "stop task"
 
 
 # The codes with which AWS's services say that there is no such resource.
@@ -45,6 +46,7 @@ _GONE = frozenset(
         "NoSuchBucket",
         "NoSuchEntity",
         "RepositoryNotFoundException",
+        "ClusterNotFoundException",
     }
 )
 
@@ -134,6 +136,20 @@ def _delete_role(clients: AwsClients, role: str) -> None:
     clients.iam.delete_role(RoleName=role)
 
 
+def task_runs(clients: AwsClients, arn: str) -> bool:
+    """Whether a task of ECS has not ended yet."""
+    ecs, cluster = clients.client("ecs"), arn.split("/")[1]
+    tasks = ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+    return any(task["lastStatus"] != "STOPPED" for task in tasks)
+
+
+def _stop_task(clients: AwsClients, arn: str) -> None:
+    if task_runs(clients, arn):
+        clients.client("ecs").stop_task(
+            cluster=arn.split("/")[1], task=arn, reason="its run has ended"
+        )
+
+
 _STEPS: dict[Action, Callable[[AwsClients, str], None]] = {
     Action.UNSUBSCRIBE: _unsubscribe,
     Action.STOP_FUNCTION: _stop_function,
@@ -146,4 +162,5 @@ _STEPS: dict[Action, Callable[[AwsClients, str], None]] = {
     Action.DELETE_ROLE: _delete_role,
     Action.DELETE_REPOSITORY: _delete_repository,
     Action.DELETE_OBJECTS: _delete_objects,
+    Action.STOP_TASK: _stop_task,
 }

@@ -121,6 +121,8 @@ class Site:
             cluster=fargate.cluster,
             image_uri=lambda: push_image(clients, repository, publisher_image(fargate.cache_dir)),
             sleep=self._clock.sleep,
+            on_started=lambda arn: self._ledger.announce(Resource(Kind.TASK, arn)),
+            on_ended=lambda arn: self._ledger.deleted(Resource(Kind.TASK, arn)),
         )
 
     def begin(self, function: DeployedFunction) -> None:

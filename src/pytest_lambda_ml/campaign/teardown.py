@@ -31,9 +31,11 @@ _ACTIONS: dict[Kind, tuple[Action, ...]] = {
     Kind.ROLE: (Action.DELETE_ROLE,),
     Kind.REPOSITORY: (Action.DELETE_REPOSITORY,),
     Kind.OBJECTS: (Action.DELETE_OBJECTS,),
+    Kind.TASK: (Action.STOP_TASK,),
 }
 
 _ORDER = (
+    Action.STOP_TASK,
     Action.UNSUBSCRIBE,
     Action.STOP_FUNCTION,
     Action.DELETE_FUNCTION,
