@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,9 +20,12 @@ from pytest_lambda_ml.aws.function import Deployer
 from pytest_lambda_ml.aws.inventory import exists, find_by_tag, resource_of_arn
 from pytest_lambda_ml.aws.ledger import Kind, Ledger, read_ledger
 from pytest_lambda_ml.aws.names import run_prefix
+from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.backend import Backend
 from pytest_lambda_ml.campaign.clock import SystemClock
+from pytest_lambda_ml.campaign.purge import find_leftovers
+from pytest_lambda_ml.campaign.purge import purge as purge_run
 from pytest_lambda_ml.campaign.site import Site
 from pytest_lambda_ml.cli import cli
 from pytest_lambda_ml.errors import BackendError
@@ -183,6 +188,55 @@ def test_what_is_not_clear_is_refused(purge, arguments, said) -> None:
     got = purge(*arguments, place=False)
     assert got.exit_code == 2
     assert said in got.output
+
+
+def test_who_has_the_policy_of_a_base_purges_runs_on_it_and_sees_the_others(
+    clients: AwsClients, moto_url: str, killed, package: Package, tmp_path: Path
+) -> None:
+    """runner.json does not reach the roles and buckets that runs without a base create."""
+    clients.s3.create_bucket(
+        Bucket="a-base", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    clients.iam.create_role(RoleName="base-function", AssumeRolePolicyDocument="{}")
+    other = killed()
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path, run_id="ba5eba5e", region="eu-west-1", endpoint_url=moto_url)
+    durable = Durable(role="base-function", bucket="a-base")
+    deployer = Deployer(
+        clients, ledger, run_id="ba5eba5e", created_at_s=time.time(), durable=durable
+    )
+    deployer.deploy(deployer.next_name(CELL), package, CELL, messages=2, event_age_s=60)
+
+    def refuse(params: dict[str, Any], model: Any, **_: Any) -> Any:
+        if "a-base" not in params.get("url_path", ""):
+            code = "AccessDenied"
+            return SimpleNamespace(status_code=403), {"Error": {"Code": code, "Message": "no"}}
+        return None
+
+    runner = AwsClients("eu-west-1", moto_url, dummy_credentials=True)
+    runner.iam.meta.events.register("before-call.iam.ListRoleTags", refuse)
+    runner.iam.meta.events.register("before-call.iam.DeleteRole", refuse)
+    runner.s3.meta.events.register("before-call.s3", refuse)
+    found = {each.run_id: each for each in find_leftovers(runner, [])}
+    assert {"ba5eba5e", other.run_id} <= found.keys()
+    kinds = {each.kind for each in found[other.run_id].resources}
+    assert {Kind.ROLE, Kind.BUCKET} <= kinds, "named, though they cannot be looked at"
+    purge_run(runner, found["ba5eba5e"])
+    assert left(clients, "ba5eba5e") == []
+    with pytest.raises(BackendError, match=r"delete bucket .*AccessDenied"):
+        purge_run(runner, found[other.run_id])
+    assert {name.split("/")[-1] for name in left(clients, other.run_id)} == {
+        f"plml-{other.run_id}-eu-west-1-123456789012",
+        f"plml-{other.run_id}-eu-west-1-function",
+    }
+    [rest] = find_leftovers(clients, [], other.run_id)
+    purge_run(clients, rest)
+    keys = [each["Key"] for each in clients.s3.list_objects_v2(Bucket="a-base")["Contents"]]
+    assert [key.split("/")[0] for key in keys] == ["packages"], "the base is left as it is"
+    for key in keys:
+        clients.s3.delete_object(Bucket="a-base", Key=key)
+    clients.s3.delete_bucket(Bucket="a-base")
+    clients.iam.delete_role(RoleName="base-function")
 
 
 def test_a_site_says_what_its_ledger_did_not_know_of(

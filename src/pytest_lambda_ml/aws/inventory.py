@@ -18,7 +18,8 @@ from botocore.exceptions import ClientError
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.ledger import Kind, Resource
 from pytest_lambda_ml.aws.removal import is_gone, task_runs
-from pytest_lambda_ml.aws.translation import backend_errors
+from pytest_lambda_ml.aws.translation import NOT_ALLOWED, backend_errors, code_of
+from pytest_lambda_ml.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -70,15 +71,26 @@ def find_by_tag(clients: AwsClients, run_id: str | None = None) -> list[Found]:
 def find_roles(clients: AwsClients, run_id: str | None = None) -> list[Found]:
     """The roles of runs, or of this run, that are for the clients' region. Raises `BackendError`.
 
-    Roles have no region of their own: it is part of their names.
+    Roles have no region of their own: it is part of their names, and so is the run, by which those
+    are told whose tags these credentials may not read.
     """
     found = []
     with backend_errors("looking for roles (iam:ListRoles, iam:ListRoleTags)"):
         for name in _role_names(clients, run_id):
-            tags = clients.iam.list_role_tags(RoleName=name)["Tags"]
+            tags = _role_tags(clients, name)
             if any(tag["Key"] == RUN_TAG for tag in tags):
                 found.append(_found(Resource(Kind.ROLE, name), tags))
     return found
+
+
+def _role_tags(clients: AwsClients, name: str) -> list[dict[str, str]]:
+    try:
+        tags: list[dict[str, str]] = clients.iam.list_role_tags(RoleName=name)["Tags"]
+    except ClientError as error:
+        if code_of(error) not in NOT_ALLOWED:
+            raise
+        return [{"Key": RUN_TAG, "Value": name.split("-")[1]}]
+    return tags
 
 
 def _role_names(clients: AwsClients, run_id: str | None) -> list[str]:
@@ -198,5 +210,18 @@ _LOOKS: dict[Kind, Callable[[AwsClients, str], bool]] = {
 
 
 def still_there(clients: AwsClients, found: Iterable[Found]) -> Iterator[Found]:
-    """Those that their own service confirms."""
-    return (each for each in found if exists(clients, each.resource))
+    """Those that their own service confirms, or does not let these credentials ask for.
+
+    The policy for a durable base does not reach what runs without one create.
+    """
+    return (each for each in found if _may_exist(clients, each.resource))
+
+
+def _may_exist(clients: AwsClients, resource: Resource) -> bool:
+    try:
+        return exists(clients, resource)
+    except BackendError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and code_of(cause) in NOT_ALLOWED:
+            return True
+        raise

@@ -26,7 +26,18 @@ from pytest_lambda_ml.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["backend_errors", "code_of", "message_of", "no_credentials", "said", "unreachable"]
+__all__ = [
+    "NOT_ALLOWED",
+    "backend_errors",
+    "code_of",
+    "message_of",
+    "no_credentials",
+    "said",
+    "unreachable",
+]
+
+NOT_ALLOWED = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"})
+"""The codes by which services say that a policy does not allow a call."""
 
 _NO_CREDENTIALS = (
     NoCredentialsError,
