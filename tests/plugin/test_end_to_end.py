@@ -300,6 +300,19 @@ def test_benchmark_disable_invokes_once_and_records_nothing(example) -> None:
     assert project.saved() == []
 
 
+def test_a_base_on_aws_is_not_looked_for_on_this_machine(example) -> None:
+    """Its names stand in the ini file, whatever a session runs on."""
+    source = """
+        def test_x(lambda_benchmark):
+            assert lambda_benchmark("benchmarks/echo", memory_mb=512).outcomes.published == 1
+    """
+    ini = "[pytest]\nlambda_role = base\nlambda_bucket = base\nlambda_keep = yes\n"
+    project = example({**ECHO, "pytest.ini": ini, "benchmarks/test_echo.py": source})
+    got = project.run_pytest("--benchmark-disable")
+    assert got.outcomes == {"passed": 1}, got.text
+    assert "Kept in" not in got.text
+
+
 def test_data_without_the_columns_it_needs_fails_with_what_is_needed(example) -> None:
     project = example({**ECHO, "emotions.csv": "a,b\n1,2\n"})
     got = project.run_pytest("--lambda-memory", "512", "benchmarks")

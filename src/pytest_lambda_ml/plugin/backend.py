@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -108,7 +109,8 @@ def _backends(settings: Settings, stack: ExitStack) -> list[Backend]:
         _only_on_aws(settings)
         info = stack.enter_context(start_endpoint()).info
         clients = AwsClients(LOCAL_REGION, info.url, dummy_credentials=True)
-        return [_endpoint(clients, info, settings)]
+        # Made for this session, it has nothing that was prepared, and keeps nothing for the next.
+        return [replace(_endpoint(clients, info, settings), durable=Durable(), keep=False)]
     if not url:
         return [_aws(clients, settings) for clients in open_clients(settings)]
     if found := ask_endpoint(url):
@@ -146,8 +148,7 @@ def _endpoint(clients: AwsClients, info: EndpointInfo | None, settings: Settings
         dependencies="package" if settings.aws_regions else "host",
         durable=_durable(settings),
         fargate=_fargate(settings),
-        # An endpoint of the session's own takes everything with it.
-        keep=settings.keep and settings.aws_endpoint_url is not None,
+        keep=settings.keep,
     )
 
 
