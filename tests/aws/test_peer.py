@@ -24,8 +24,9 @@ import pytest
 from platformdirs import user_cache_path
 from whole_campaign import campaign, cell, lengths_package, questions
 
+from pytest_lambda_ml.aws.names import KEPT
 from pytest_lambda_ml.aws.session import AwsClients
-from pytest_lambda_ml.campaign.purge import find_leftovers
+from pytest_lambda_ml.campaign.purge import find_leftovers, purge
 from pytest_lambda_ml.model import StartType
 
 VERSION = "1.5.33"
@@ -110,6 +111,21 @@ def test_a_campaign_on_another_make_of_endpoint_is_the_same(
     assert deployed["LoggingConfig"]["LogGroup"] == function.log_group
     assert deployed["CodeSha256"] == lengths_package(tmp_path).code_sha256
     assert left(peer, session.run_id) == []
+
+
+def test_a_kept_function_is_found_again_there_too(peer: AwsClients, tmp_path: Path) -> None:
+    arns = []
+    for _ in range(2):
+        with campaign(peer, tmp_path, keep=True) as session:
+            function = session.deploy(lengths_package(tmp_path), cell(), messages=2)
+            result = session.measure(function, questions(tmp_path, "a", "b"), invocations=2)
+            arns.append(function.arn)
+        assert result.outcomes.succeeded == 2
+        assert left(peer, session.run_id) == []
+    assert arns[0] == arns[1]
+    for each in find_leftovers(peer, [], KEPT):
+        purge(peer, each)
+    assert left(peer, KEPT) == []
 
 
 def test_a_failing_handler_fails_there_too(peer: AwsClients, tmp_path: Path) -> None:

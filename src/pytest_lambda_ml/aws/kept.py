@@ -149,6 +149,7 @@ class Keeper:
             )
             self.tag_topic(topic_arn, self.tags)
             lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": {}})
+            lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
         del self._busy[name]
         self._at_rest.discard(name)
         for resource in self._ledger.open_resources():

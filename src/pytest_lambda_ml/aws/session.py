@@ -13,7 +13,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND, Pace, TokenBucket
+from pytest_lambda_ml.aws.pace import CALLS_PER_SECOND, CallWindow, Pace
 from pytest_lambda_ml.aws.retry import Patience
 from pytest_lambda_ml.aws.translation import backend_errors
 
@@ -59,7 +59,7 @@ class AwsClients:
         profile: str | None = None,
         *,
         dummy_credentials: bool = False,
-        calls_per_second: float | None = None,
+        calls_per_second: int | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -71,8 +71,8 @@ class AwsClients:
         self._patience = Patience(sleep)
         self._pace: Pace | None = None
         if endpoint_url is None or calls_per_second is not None:
-            bucket = TokenBucket(calls_per_second or CALLS_PER_SECOND, now=now, sleep=sleep)
-            self._pace = Pace(bucket)
+            window = CallWindow(calls_per_second or CALLS_PER_SECOND, now=now, sleep=sleep)
+            self._pace = Pace(window)
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
