@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -211,6 +212,27 @@ def test_a_function_that_another_run_creates_at_this_moment_is_left_to_it(
             site.measure(campaign)
         assert kept.function()["Tags"]["pytest-lambda-ml:run"] == other.run.run_id
     assert kept.function()["Tags"]["pytest-lambda-ml:run"] == names.KEPT
+
+
+def test_a_new_account_that_can_reserve_nothing_keeps_functions_too(
+    kept: Kept, package: Package, clients: AwsClients
+) -> None:
+    """Its quota of 10 is the limit of a function of 10; setting 0 would be refused, or stay."""
+    limits = {"ConcurrentExecutions": 2, "UnreservedConcurrentExecutions": 2}
+    events = clients.lambda_.meta.events
+    events.register(
+        "before-call.lambda.GetAccountSettings",
+        lambda **_: (SimpleNamespace(status_code=200), {"AccountLimit": limits}),
+        unique_id="new",
+    )
+    calls = record_calls(clients)
+    try:
+        for _ in range(2):
+            kept.run(package)
+    finally:
+        events.unregister("before-call.lambda.GetAccountSettings", unique_id="new")
+    assert ("lambda", "PutFunctionConcurrency") not in calls
+    assert calls.count(("lambda", "CreateFunction")) == 1
 
 
 def test_what_cannot_be_kept_is_deleted(kept: Kept, package: Package) -> None:

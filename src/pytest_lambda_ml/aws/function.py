@@ -159,7 +159,7 @@ class Deployer:
             arn = f"{arn}:{qualifier}" if qualifier else arn
             topic_arn, subscription_arn = self._subscribe(name, arn, qualifier)
             if self.keeper and self.keeper.knows(name):
-                self.keeper.deployed(name, topic_arn)
+                self.keeper.deployed(name, topic_arn, reserved=reserved is not None)
         return DeployedFunction(
             configuration=configuration,
             name=name,

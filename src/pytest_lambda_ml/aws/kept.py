@@ -5,8 +5,8 @@ update that writes the run id names the revision that was looked at, so of two r
 same function Lambda lets one have it. Its tags say the same to whoever looks for what is left: a
 run's while it is the run's, ``KEPT`` afterwards.
 
-A kept function reserves no concurrency and can execute nothing, so it takes nothing from the
-account and costs nothing. One with SnapStart is never kept: its snapshot holds a run id, and is
+A kept function has a reserved concurrency of 0: it executes nothing, takes nothing from the account
+and costs nothing. One with SnapStart is never kept: its snapshot holds a run id, and is
 billed as long as its version exists.
 """
 
@@ -51,6 +51,7 @@ class Keeper:
         self._seen: dict[str, Mapping[str, Any]] = {}
         self._busy: dict[str, str] = {}
         self._at_rest: set[str] = set()
+        self._reserved: set[str] = set()
 
     def look_for(self, package: Package, configuration: Configuration) -> str | None:
         """The name of the function that is kept for this cell, whether it is there yet or not.
@@ -117,9 +118,14 @@ class Keeper:
                 "--lambda-keep out"
             )
 
-    def deployed(self, name: str, topic_arn: str) -> None:
-        """All of it is there: from now on it may be let go."""
+    def deployed(self, name: str, topic_arn: str, *, reserved: bool) -> None:
+        """All of it is there: from now on it may be let go.
+
+        Without a reservation it stays without: an account that has none to give refuses 0, too.
+        """
         self._busy[name] = topic_arn
+        if reserved:
+            self._reserved.add(name)
         self._at_rest.add(name)
 
     def begin(self, name: str) -> None:
@@ -143,7 +149,8 @@ class Keeper:
         """
         lambda_, topic_arn = self._clients.lambda_, self._busy[name]
         with backend_errors(f"keeping {name} for the next run"):
-            lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+            if name in self._reserved:
+                lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
             lambda_.tag_resource(
                 Resource=self._clients.arn("lambda", f"function:{name}"), Tags=self.tags
             )
