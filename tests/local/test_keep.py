@@ -44,9 +44,7 @@ class Keeping:
     def __init__(self, site: Site) -> None:
         self.site = site
 
-    def run(
-        self, package: Package, *cells: Configuration, keep: bool = True, **more: Any
-    ) -> Ran:
+    def run(self, package: Package, *cells: Configuration, keep: bool = True, **more: Any) -> Ran:
         calls: Counter[str] = Counter()
         clients = self.site.clients = AwsClients(
             "us-east-1", self.site.endpoint.url, dummy_credentials=True
