@@ -7,17 +7,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pytest_lambda_ml.local.scheduler import (
+from pytest_lambda_ml.local.schedule import (
     AgedOut,
     Dispatch,
     Ended,
     Evict,
     FunctionLimits,
     HostCapacity,
-    Scheduler,
     Start,
-    ThrottledError,
 )
+from pytest_lambda_ml.local.scheduler import Scheduler, ThrottledError
 
 LARGE = HostCapacity(vcpu=100.0, memory_mb=1_000_000)
 ONE_CORE = HostCapacity(vcpu=1.0, memory_mb=1_000_000)

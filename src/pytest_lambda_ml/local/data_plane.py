@@ -16,18 +16,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_lambda_ml.local.environment import Completion, Environment
+from pytest_lambda_ml.local.environment import Environment
+from pytest_lambda_ml.local.environment_events import Completion
 from pytest_lambda_ml.local.runtime_api import RuntimeRequest
-from pytest_lambda_ml.local.scheduler import (
+from pytest_lambda_ml.local.schedule import (
     AgedOut,
     Dispatch,
     Ended,
     Evict,
     FunctionLimits,
     HostCapacity,
-    Scheduler,
     Start,
 )
+from pytest_lambda_ml.local.scheduler import Scheduler
 from pytest_lambda_ml.local.timetable import Appointment, Timetable
 
 if TYPE_CHECKING:

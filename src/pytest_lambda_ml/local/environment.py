@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import queue
 import select
@@ -20,23 +19,29 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
+from pytest_lambda_ml.local.environment_events import Completion
 from pytest_lambda_ml.local.log_buffer import LogBuffer
 from pytest_lambda_ml.local.platform_format import platform_format
 from pytest_lambda_ml.local.platform_log import describe_exit
 from pytest_lambda_ml.local.runtime_api import RuntimeApi, RuntimeRequest
-from pytest_lambda_ml.local.runtime_process import runtime_command, runtime_environment
+from pytest_lambda_ml.local.runtime_process import (
+    peak_resident_mb,
+    runtime_command,
+    runtime_environment,
+)
 from pytest_lambda_ml.model import vcpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from pytest_lambda_ml.local.environment_events import Deadline, EnvironmentEvents
     from pytest_lambda_ml.local.function_spec import FunctionSpec
     from pytest_lambda_ml.local.limits import Limiter
 
-__all__ = ["INIT_TIMEOUT_S", "Completion", "Environment", "EnvironmentEvents"]
+__all__ = ["INIT_TIMEOUT_S", "Environment"]
 
 INIT_TIMEOUT_S = 10.0
 """Lambda cuts initialisation off after ten seconds and runs it again in the first invocation."""
@@ -45,48 +50,6 @@ _STOP_PATIENCE_S = 5.0
 
 _FLUSH_S = 0.25
 """A running invocation's log lines can be read so long after they were written, at the latest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """How an invocation ended: the function's answer, or the error in its place."""
-
-    request_id: str
-    body: bytes
-    error_type: str | None
-    log_tail: str
-
-
-class Deadline(Protocol):
-    """A call that was asked for and can be cancelled."""
-
-    def cancel(self) -> None:
-        """Do not call any more."""
-
-
-class EnvironmentEvents(Protocol):
-    """Whom an environment tells what happens in it, from its own threads."""
-
-    def initialized(self, environment: Environment) -> None:
-        """It waits for its first request."""
-
-    def completed(self, environment: Environment, completion: Completion, *, alive: bool) -> None:
-        """Its invocation is over and its log is written; whether it can take another one."""
-
-    def ended(self, environment: Environment) -> None:
-        """Its process is gone."""
-
-    def write_log(self, spec: FunctionSpec, stream: str, events: list[tuple[int, str]]) -> None:
-        """Append events (epoch ms, message) to its stream."""
-
-    def call_at(self, at: float, action: Callback) -> Deadline:
-        """Call this at a time of `time.perf_counter`."""
-
-
-class Callback(Protocol):
-    """A call without arguments."""
-
-    def __call__(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -403,10 +366,5 @@ class Environment:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def _peak_mb(self) -> int:
-        """Peak resident memory so far (VmHWM): what Lambda calls Max Memory Used."""
-        if self._process is not None:
-            with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
-                    if line.startswith("VmHWM:"):
-                        return math.ceil(int(line.split()[1]) / 1024)
-        return self.resident_mb
+        peak_mb = peak_resident_mb(self._process.pid) if self._process else None
+        return self.resident_mb if peak_mb is None else peak_mb

@@ -6,16 +6,16 @@ a handler. Its AWS calls go to the local endpoint with dummy credentials.
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_lambda_ml.local.function_spec import FunctionSpec
 
-__all__ = ["die_with_parent", "runtime_command", "runtime_environment"]
+__all__ = ["die_with_parent", "peak_resident_mb", "runtime_command", "runtime_environment"]
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _setpriv = shutil.which("setpriv")
@@ -72,3 +72,16 @@ def runtime_environment(
         "PYTHONNOUSERSITE": "1",
         **spec.variables,
     }
+
+
+def peak_resident_mb(pid: int) -> int | None:
+    """A process' peak resident memory so far (VmHWM): what Lambda calls Max Memory Used.
+
+    ``None`` once the process is gone.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    lines = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return next((math.ceil(int(line.split()[1]) / 1024) for line in lines), None)

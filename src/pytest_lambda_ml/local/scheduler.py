@@ -25,26 +25,15 @@ from enum import Enum, auto
 from itertools import count
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.local.schedule import AgedOut, Dispatch, Ended, Evict, Start
 from pytest_lambda_ml.model import vcpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = [
-    "Action",
-    "AgedOut",
-    "Dispatch",
-    "Ended",
-    "Evict",
-    "FunctionLimits",
-    "HostCapacity",
-    "Scheduler",
-    "Start",
-    "ThrottledError",
-]
+    from pytest_lambda_ml.local.schedule import Action, FunctionLimits, HostCapacity
 
-ACCOUNT_CONCURRENCY = 1000
-"""Concurrency of a function without reserved concurrency: AWS's default quota for an account."""
+__all__ = ["Scheduler", "ThrottledError"]
 
 RETRY_DELAYS_S = (60.0, 120.0)
 """Lambda waits one minute before the first retry of an asynchronous event, two before the next."""
@@ -57,73 +46,6 @@ _EPSILON = 1e-9
 
 class ThrottledError(Exception):
     """A synchronous request found no free concurrency (HTTP 429 on Lambda)."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostCapacity:
-    """What this machine sets aside for functions."""
-
-    vcpu: float
-    memory_mb: int
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionLimits:
-    """The settings of a function that decide when its events run."""
-
-    memory_mb: int
-    reserved_concurrency: int | None = None
-    maximum_retry_attempts: int = 2
-    maximum_event_age_s: float = 21_600.0
-
-    @property
-    def concurrency(self) -> int:
-        """How many invocations may run at once."""
-        reserved = self.reserved_concurrency
-        return ACCOUNT_CONCURRENCY if reserved is None else reserved
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start a new execution environment for this function."""
-
-    environment: int
-    function: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Hand this request to this environment."""
-
-    environment: int
-    request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Evict:
-    """End this environment. It is forgotten already."""
-
-    environment: int
-
-
-@dataclass(frozen=True, slots=True)
-class AgedOut:
-    """The event waited longer than its maximum age and will not run."""
-
-    request_id: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last attempt of this request is over."""
-
-    request_id: str
-    attempts: int
-    failed: bool
-
-
-Action = Start | Dispatch | Evict | AgedOut | Ended
 
 
 class _State(Enum):
