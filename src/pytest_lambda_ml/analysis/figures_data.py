@@ -5,6 +5,7 @@ A figure of a million points says no more than one of its quantiles, and no read
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.analysis.load import RunCell
     from pytest_lambda_ml.analysis.recommendation import Candidate, Recommendation
     from pytest_lambda_ml.measure.pricing import Prices
+    from pytest_lambda_ml.model import Configuration
 
 __all__ = [
     "COLD_PARTS",
@@ -148,6 +150,7 @@ def cell_frame(cells: Sequence[RunCell], *, but: frozenset[str] = frozenset()) -
         if not len(durations):
             continue
         at = np.percentile(durations, list(QUANTILES.values()))
+        per_1k = cell.figures.cost_usd_per_1k_items
         rows.append(
             {
                 "cell": names[cell.configuration],
@@ -159,7 +162,7 @@ def cell_frame(cells: Sequence[RunCell], *, but: frozenset[str] = frozenset()) -
                 "mean": float(durations.mean()),
                 "billed_ms": cell.figures.billed_ms_mean,
                 "usd_per_million": cell.figures.cost_usd_per_million,
-                "usd_per_million_items": (cell.figures.cost_usd_per_1k_items or 0.0) * THOUSAND,
+                "usd_per_million_items": math.nan if per_1k is None else per_1k * THOUSAND,
             }
         )
     return pd.DataFrame(rows)
@@ -169,11 +172,16 @@ def choice_frame(told: Recommendation) -> pd.DataFrame:
     """A row per candidate: cost and p95, whether it is on the front, and whether it is chosen."""
     names = cell_names(each.configuration for each in told.candidates)
     chosen = told.choice.configuration if told.choice else None
+    several_engines = len({each.configuration.engine for each in told.candidates}) > 1
+
+    def memory(configuration: Configuration) -> str:
+        engine = f", {configuration.engine}" if several_engines else ""
+        return f"{configuration.memory_mb} MB{engine}"
 
     def row(each: Candidate) -> dict[str, object]:
         return {
             "cell": names[each.configuration],
-            "memory": f"{each.configuration.memory_mb} MB",
+            "memory": memory(each.configuration),
             "p95": each.duration_ms_p95,
             "usd_per_million_items": each.usd_per_1k_items * THOUSAND,
             "usd_per_month": each.usd_per_month,

@@ -70,7 +70,7 @@ def _config(ink: str, font: str, background: str | None) -> dict[str, Any]:
             "tickOpacity": 0.4,
             "gridColor": ink,
             "gridOpacity": 0.12,
-            "labelLimit": 200,
+            "labelLimit": 320,
         },
         "axisX": {"grid": False},
         "axisY": {"tickCount": 5},
