@@ -223,6 +223,15 @@ def test_the_rule_of_thumb_needs_its_memory_size() -> None:
     assert any("1024 MB was not measured" in line for line in sentences(told))
 
 
+def test_the_rule_of_thumb_names_the_engine_that_was_not_measured_at_its_memory_size() -> None:
+    told = advise(
+        samples(noisy(9), memory_mb=512, engine="fast"),
+        samples(noisy(90), memory_mb=1024, engine="reference"),
+    )
+    assert told.rule is not None
+    assert told.rule.why == "1024 MB was not measured with engine fast"
+
+
 def test_the_same_samples_give_the_same_answer() -> None:
     assert advise(SLOW_CHEAP, FAST_DEAR) == advise(SLOW_CHEAP, FAST_DEAR)
 

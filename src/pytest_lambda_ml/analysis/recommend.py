@@ -259,7 +259,10 @@ def rule_of_thumb(choice: Candidate, candidates: Sequence[Candidate]) -> RuleOfT
     )
     at_rule = [each for each in sizes if each.configuration.memory_mb == RULE_MEMORY_MB]
     if not at_rule:
-        return RuleOfThumb(candidate=None, why="1024 MB was not measured")
+        engine = choice.configuration.engine
+        others = any(each.configuration.engine != engine for each in candidates)
+        of_which = f" with engine {engine}" if others else ""
+        return RuleOfThumb(candidate=None, why=f"1024 MB was not measured{of_which}")
     if at_rule[0].duration_ms_mean <= RULE_MS:
         return RuleOfThumb(
             candidate=at_rule[0], why=f"{at_rule[0].duration_ms_mean:.1f} ms at 1024 MB"
