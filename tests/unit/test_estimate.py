@@ -90,6 +90,14 @@ def test_snap_start_adds_three_hours_of_the_snapshot_and_the_restores() -> None:
     assert known.high == pytest.approx(kept + 4 * restore)
 
 
+def test_what_has_no_price_is_said() -> None:
+    """Some regions' prices of SnapStart are not in the table."""
+    unpriced = replace(PRICES, snapstart_cache_gb_second_usd=None)
+    got = estimate_cell(planned(snap_start=True), None, unpriced)
+    assert got.notes == ("the total leaves out SnapStart: no price is known for us-east-1",)
+    assert estimate_cell(planned(snap_start=True), None, PRICES).notes == ()
+
+
 def test_other_numbers_of_invocations_keep_the_number_of_cold_starts() -> None:
     """Cold starts come once per environment, so five times the messages cost far less than that."""
     cold, other = [1000.0] * 4, [10.0] * 16

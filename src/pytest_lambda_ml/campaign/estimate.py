@@ -18,9 +18,8 @@ from pytest_lambda_ml.model import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from decimal import Decimal
 
-    from pytest_lambda_ml.measure.pricing import Prices
+    from pytest_lambda_ml.measure.pricing import Cost, Prices
     from pytest_lambda_ml.model import Configuration
 
 __all__ = [
@@ -88,7 +87,7 @@ class CellEstimate:
     """What a cell will cost and take; ``measured_in`` is the run that says so, if one does.
 
     ``expected_usd`` is what that run says without the width of the interval; the low end, where
-    nothing is known but that it will not be less.
+    nothing is known but that it will not be less. ``notes`` say what the cost leaves out.
     """
 
     cell: PlannedCell
@@ -96,6 +95,7 @@ class CellEstimate:
     expected_usd: float
     makespan_s: Interval
     measured_in: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +144,16 @@ def estimate_cell(
             billed_ms.low / parallel / MS_PER_S,
             (billed_ms.high / parallel + longest_ms) / MS_PER_S,
         )
+    least = _cost(cell, billed_ms.low, starts.low, prices)
+    most = _cost(cell, billed_ms.high, starts.high, prices)
+    expected = _cost(cell, expected_ms, starts.low, prices)
     return CellEstimate(
         cell=cell,
-        cost_usd=Interval(
-            float(_cost_usd(cell, billed_ms.low, starts.low, prices)),
-            float(_cost_usd(cell, billed_ms.high, starts.high, prices)),
-        ),
-        expected_usd=float(_cost_usd(cell, expected_ms, starts.low, prices)),
+        cost_usd=Interval(float(least.total_usd), float(most.total_usd)),
+        expected_usd=float(expected.total_usd),
         makespan_s=makespan_s,
         measured_in=past.run if past else None,
+        notes=most.notes,
     )
 
 
@@ -201,7 +202,7 @@ def _widest_makespan_s(cell: PlannedCell, parallel: int) -> Interval:
     return Interval(rounds / MS_PER_S, rounds * cell.configuration.timeout_s + starts_s)
 
 
-def _cost_usd(cell: PlannedCell, billed_ms: float, cold_starts: float, prices: Prices) -> Decimal:
+def _cost(cell: PlannedCell, billed_ms: float, cold_starts: float, prices: Prices) -> Cost:
     """The bill; with SnapStart each cold start restores the snapshot, and it is kept."""
     count, configuration = cell.invocations, cell.configuration
     report = Report(
@@ -217,4 +218,4 @@ def _cost_usd(cell: PlannedCell, billed_ms: float, cold_starts: float, prices: P
         count * LOG_BYTES,
         prices,
         snapshot_mb=configuration.snapshot_mb,
-    ).total_usd
+    )

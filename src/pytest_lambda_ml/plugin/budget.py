@@ -69,8 +69,12 @@ def check_affordable(
             "(-k, --lambda-memory, --lambda-invocations) or raise the budget; --lambda-dry-run "
             "shows every cell"
         )
+    notes = " ".join(
+        f"Note: {each}." for each in dict.fromkeys(n for e in estimates for n in e.notes)
+    )
     config.stash[BUDGET_SAID] = (
-        f"budget {money(budget)}, expected {money(expected)}. {_known(unknown, len(planned))}"
+        f"budget {money(budget)}, expected {money(expected)}. "
+        f"{_known(unknown, len(planned))}{notes}"
     ).rstrip()
 
 

@@ -62,7 +62,8 @@ def render_dry_run(
         f"{_regions(estimates)} list prices of {price_date} (sha256 {price_sha256[:12]}), "
         "no free tier."
     )
-    lines = [in_all, rest, prices, *_quotas(estimates)]
+    notes = dict.fromkeys(note for each in estimates for note in each.notes)
+    lines = [in_all, rest, prices, *(f"Note: {note}." for note in notes), *_quotas(estimates)]
     if budget_usd is not None:
         expected = sum(each.expected_usd for each in estimates)
         lines.append(_against(cost, expected, budget_usd))
@@ -138,7 +139,8 @@ def _quotas(estimates: Sequence[CellEstimate]) -> list[str]:
 def _quota_line(where: str, asked: Quotas) -> str:
     beyond = " (new accounts have 3,008 MB)" if asked.memory_mb_max > NEW_ACCOUNT_MB else ""
     return (
-        f"{where}: {asked.functions} functions, one at a time; reserved concurrency "
+        f"{where}: {asked.functions} function{'' if asked.functions == 1 else 's'}, one at a time; "
+        f"reserved concurrency "
         f"{asked.concurrency_max} at most, {asked.concurrency_sum} in sum, "
         f"besides the {RESERVED_FOR_OTHERS} that AWS keeps unreserved; memory up to "
         f"{asked.memory_mb_max:,} MB{beyond}."

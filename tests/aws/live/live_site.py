@@ -86,7 +86,9 @@ class LiveSite:
         )
 
     @contextmanager
-    def campaign(self, durable: Durable | None = None) -> Iterator[CampaignSession]:
+    def campaign(
+        self, durable: Durable | None = None, *, keep: bool = False
+    ) -> Iterator[CampaignSession]:
         kind: Any = "local" if self.endpoint_url else "aws"
         enforced = None if self.endpoint_url else "aws"
         backend = Backend(
@@ -96,6 +98,7 @@ class LiveSite:
             cpu_enforced=enforced,
             memory_enforced=enforced,
             durable=durable or Durable(),
+            keep=keep,
         )
         run = create_run_folder(self.folder / "lambda-ml", datetime.now(UTC))
         self.run_ids.append(run.run_id)

@@ -9,11 +9,14 @@ from dataclasses import replace
 from secrets import token_hex
 
 import pytest
+from botocore.exceptions import ClientError
 from live_site import LiveSite, cell
 
+from pytest_lambda_ml.aws.names import KEPT
 from pytest_lambda_ml.aws.policies import policy_document
 from pytest_lambda_ml.aws.preflight import read_account_limits
 from pytest_lambda_ml.aws.resources import Durable
+from pytest_lambda_ml.campaign.purge import find_leftovers, purge
 from pytest_lambda_ml.model import Outcome, StartType
 
 
@@ -98,6 +101,38 @@ def test_a_prepared_role_and_bucket_are_used_again(live: LiveSite) -> None:
         for policy in clients.iam.list_role_policies(RoleName=name)["PolicyNames"]:
             clients.iam.delete_role_policy(RoleName=name, PolicyName=policy)
         clients.iam.delete_role(RoleName=name)
+
+
+def test_a_kept_function_is_found_by_the_next_run_and_given_to_one(live: LiveSite) -> None:
+    """Others that the account keeps stay, and what they need."""
+    lambda_ = live.clients.lambda_
+    calls: list[str] = []
+    lambda_.meta.events.register("before-send", lambda event_name, **_: calls.append(event_name))
+    names: set[str] = set()
+    try:
+        for _ in range(2):
+            calls.clear()
+            with live.campaign(keep=True) as campaign:
+                function = campaign.deploy(live.package(), cell(), messages=3)
+                names.add(function.name)
+                result = campaign.measure(function, live.dataset("good"), invocations=3)
+            assert result.outcomes.succeeded == 3
+            assert StartType.COLD in {item.start for item in result.invocations}
+        (name,) = names
+        assert not [each for each in calls if "CreateFunction" in each or "FunctionCode" in each]
+        before = lambda_.get_function(FunctionName=name)["Configuration"]
+        assert not before.get("Environment", {}).get("Variables")
+        if live.endpoint_url is None:
+            seen = {"FunctionName": name, "RevisionId": before["RevisionId"]}
+            lambda_.update_function_configuration(Description="claimed", **seen)
+            lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+            with pytest.raises(ClientError, match="PreconditionFailedException"):
+                lambda_.update_function_configuration(Description="too late", **seen)
+    finally:
+        kept = find_leftovers(live.clients, [], KEPT)
+        own = [each for each in kept if {item.id for item in each.resources} & names]
+        for each in kept if len(kept) == len(own) + 1 else own:
+            purge(live.clients, each)
 
 
 def test_the_account_tells_its_concurrency(on_aws: LiveSite) -> None:
