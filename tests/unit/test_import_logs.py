@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pytest_lambda_ml.analysis import import_logs
 from pytest_lambda_ml.analysis.import_join import joined
 from pytest_lambda_ml.analysis.import_logs import read_log
+from pytest_lambda_ml.analysis.import_records import FIELDS
 from pytest_lambda_ml.analysis.import_run import Guess, import_files
 from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.campaign.correlate import correlate
@@ -113,7 +114,7 @@ def test_every_form_of_export_gives_the_same(tmp_path, form) -> None:
         if isinstance(parsed := parse_record(event.message), InvocationRecord)
     ]
     for name in ("sample_id", "cold", "processing_ms", "initialization_ms", "environment_id"):
-        assert [row[name] for row in tables.records.to_pylist()] == [
+        assert [row[name] for row in tables.records.sort_by("place").to_pylist()] == [
             getattr(parsed, name) for parsed in records
         ]
 
@@ -152,6 +153,9 @@ mangled = st.sampled_from(
         lambda line: line.replace(" ms\tMemory", " ms \tMemory"),
         lambda line: "2026-11-24T05:01:54.123Z " + line,
         lambda line: line[:-2] + "\tXRAY\n",
+        lambda line: line.replace(".", "x", 1),
+        lambda line: line.replace(" ms", "a ms", 1),
+        lambda line: line.replace("Duration: ", "Duration: :", 1),
     ]
 )
 
@@ -170,6 +174,152 @@ def test_any_mixture_is_read_as_line_by_line(tmp_path_factory, lines, ends_in_ne
     rows = read_log(path).reports.sort_by("place").to_pylist()
     got = [Report(**{name: row[name] for name in Report.__dataclass_fields__}) for row in rows]
     assert got == expected
+
+
+times = st.none() | st.floats(0, 2e12) | st.sampled_from([1795496521272.4841, 0.1, 1e-7, 5])
+words = st.sampled_from([None, "same", "other", "thirds", "", "x" * 70, "x" * 71])
+RECORD_VALUES = {
+    "type": st.sampled_from(["pytest_lambda_ml.invocation"] * 19 + ["pytest_lambda_ml.start"]),
+    "schema_version": st.just(1),
+    "run_id": st.just("c0ffee00"),
+    "sample_id": st.integers(0, 99_999).map("{:05d}".format),
+    "sns_message_id": words,
+    "request_id": st.uuids().map(str),
+    "environment_id": st.sampled_from(["0" * 32, "1" * 32]),
+    "function_name": st.sampled_from(["svm", "svm-1024", "x" * 64]),
+    "function_version": st.just("$LATEST"),
+    "memory_mb": st.sampled_from([512, 10_240]),
+    "cold": st.booleans(),
+    "initialization_ms": times,
+    "processing_started_at_ms": times,
+    "processing_ms": times,
+    "batch_size": st.sampled_from([1, 100, 100_000_000]),
+    "cpu_count": st.none() | st.integers(1, 8),
+    "cpu_model": words,
+    "figures": st.just({}) | st.fixed_dictionaries({"tokens": st.integers(0, 999), "note": words}),
+    "error_message": words,
+}
+records_drawn = st.fixed_dictionaries(RECORD_VALUES)
+"""Few values of each kind, so that many lines have one form and some differ in one thing."""
+
+broken = st.sampled_from(
+    [
+        *[lambda line: line] * 30,
+        lambda line: line[: len(line) // 2],
+        lambda line: line + "\r",
+        lambda line: line.replace("sample_id", "sample"),
+        lambda line: line.replace('"cold": ', '"cold":'),
+        lambda line: line.replace(": 1", ": x1"),
+        lambda line: line.replace("null", "NaN"),
+        lambda line: line.replace("-", '"', 3),
+        lambda line: line.replace(", ", ",\t"),
+        lambda line: line.replace("same", "\\u00e9"),
+        lambda line: line.replace("same", 'a \\"b\\"'),
+        lambda line: line.replace('"figures": {}', '"figures": {"odd": true}'),
+        lambda line: line.replace('"figures": {}', '"figures": {"odd": [1], "deep": {"a": 1}}'),
+        lambda line: line.replace('"figures": {}', '"figures": {"odd": Infinity}'),
+    ]
+)
+
+
+TAME = {
+    "type": "pytest_lambda_ml.invocation",
+    "schema_version": 1,
+    "environment_id": "0" * 32,
+    "function_name": "svm",
+    "function_version": "$LATEST",
+    "memory_mb": 512,
+    "cold": False,
+}
+
+
+def tame(number: int) -> str:
+    """A line like the others, with words of one length, and of several, and numbers."""
+    told = {
+        "run_id": f"{number:08d}",
+        "sample_id": f"{number:05d}",
+        "request_id": request_id(number),
+        "processing_ms": number / 7,
+        "batch_size": 10 + number,
+        "figures": {"tokens": number, "note": f"note-{number:02d}"},
+        "weights": "w" * number,
+        "error_message": f"said-{number:02d}",
+    }
+    return json.dumps({**TAME, **told})
+
+
+@pytest.mark.parametrize(
+    "garble",
+    [
+        lambda line: line.replace('"run_id": "000', '"run_id": "0"0'),
+        lambda line: line.replace('"sample_id": "000', '"sample_id": "0"0'),
+        lambda line: line.replace("said-", "\\n---"),
+        lambda line: line.replace("said-", '\\"\\"-'),
+        lambda line: line.replace('"tokens": 3', '"tokens": NaN'),
+        lambda line: line.replace('"tokens": 3', '"tokens": Infinity'),
+        lambda line: line.replace('"processing_ms": 0.', '"processing_ms": x.'),
+        lambda line: line.replace('"processing_ms": 0.', '"processing_ms": 1e999, "a": 0.'),
+        lambda line: line.replace('"batch_size": 13', '"batch_size": 1x'),
+        lambda line: line.replace('"batch_size": 13', '"batch_size": 1.5'),
+        lambda line: line.replace('"batch_size": 13', '"batch_size": 123456789'),
+        lambda line: line.replace('"memory_mb": 512', '"memory_mb": "512"'),
+        lambda line: line.replace('"cold": false', '"cold": null'),
+        lambda line: line + "}",
+        lambda line: line + " {}",
+        lambda line: line[:-1] + ', "b": 1}',
+        lambda line: line[:-3] + "}",
+        lambda line: line + "\r",
+        lambda line: line[:70],
+        lambda line: line.replace(": ", ":"),
+        lambda line: line.replace('"note": ', '"odd": true, "note": '),
+        lambda line: line.replace('"note": ', '"odd": [1], "note": '),
+        lambda line: line.replace('"note": ', '"odd": {"a": 1}, "note": '),
+    ],
+)
+@pytest.mark.parametrize("which", [range(3, 4), range(40)], ids=["one line", "all lines"])
+def test_a_garbled_record_is_read_as_by_itself(tmp_path, garble, which) -> None:
+    lines = [garble(tame(number)) if number in which else tame(number) for number in range(40)]
+    assert lines != [tame(number) for number in range(40)]
+    assert_records_as_one_by_one(tmp_path, lines)
+
+
+def test_records_of_one_form_are_read_together(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(import_logs, "read_event", lambda event: pytest.fail(event.message))
+    assert_records_as_one_by_one(tmp_path, [tame(number) for number in range(40)])
+
+
+def assert_records_as_one_by_one(tmp_path: Path, lines: list[str]) -> None:
+    expected = [
+        found for line in lines if isinstance(found := parse_record(line + "\n"), InvocationRecord)
+    ]
+    after = plain([report(request_id(number)) for number in range(20)])
+    text = "".join(line + "\n" for line in lines) + after
+    rows = read_log(write(tmp_path, text)).records.sort_by("place").to_pylist()
+    for row in rows:
+        row["figures"] = json.loads(row["figures"])
+        del row["place"]
+    assert rows == [{name: getattr(each, name) for name in FIELDS} for each in expected]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    base=records_drawn,
+    differing=st.sets(st.sampled_from(sorted(RECORD_VALUES)), max_size=4),
+    others=st.lists(st.tuples(records_drawn, st.booleans(), broken), min_size=8, max_size=40),
+    block=st.sampled_from([9_000, 1 << 20]),
+)
+def test_any_records_are_read_as_one_by_one(
+    tmp_path_factory, base, differing, others, block
+) -> None:
+    """Lines like one another but for some values, and lines that are cut or garbled."""
+    lines = []
+    for other, same, mangle in others:
+        changed = {"request_id"} if same else {"request_id", *differing}
+        told = {name: (other if name in changed else base)[name] for name in RECORD_VALUES}
+        lines.append(mangle(json.dumps(told)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_logs, "BLOCK_BYTES", block)
+        assert_records_as_one_by_one(tmp_path_factory.mktemp("log"), lines)
 
 
 @settings(max_examples=25, deadline=None)

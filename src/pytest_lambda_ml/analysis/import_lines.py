@@ -12,15 +12,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_lambda_ml.analysis.import_words import MARGIN, Block, decimals, fixed, integers, word
+from pytest_lambda_ml.analysis.import_words import (
+    MARGIN,
+    WORD_BYTES,
+    Block,
+    decimals,
+    fixed,
+    integers,
+    word,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.uint8]
     Places = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    Integers = NDArray[np.int32]
 
 __all__ = ["Layout", "Lines", "ReportLines", "layout_of", "other_lines", "report_lines"]
 
@@ -28,6 +39,10 @@ NEWLINE, TAB = 10, 9
 TYPE_AT = len('{"type": "pytest_lambda_ml.')
 ID_LENGTH = 36
 STREAM_LENGTH = len("2026/11/24/[$LATEST]") + 32
+MOST_DIGITS, MOST_DIGITS_BEFORE_POINT = 7, 5
+_ONE = np.uint8(1)
+"""Taken from 0 it gives the largest byte."""
+
 REPORT = b"REPORT RequestId: "
 _START = word(b"REPORT R")
 
@@ -71,7 +86,7 @@ def layout_of(sample: bytes) -> Layout:
 
     def fitting(layout: Layout) -> int:
         lines = Lines(block, layout)
-        return int(np.count_nonzero(lines.known(lines.heads == _START)))
+        return len(lines.beginning(_START))
 
     return max((PLAIN, TAIL, FILTER), key=fitting)
 
@@ -80,7 +95,7 @@ class Lines:
     """The lines of a block: where they begin, and the word that each event begins with."""
 
     def __init__(self, block: Block, layout: Layout) -> None:
-        newlines = np.flatnonzero(block.data == NEWLINE)
+        newlines = block.all_of(NEWLINE)
         starts = np.empty(len(newlines) + 1, dtype=np.int64)
         starts[0] = 0
         starts[1:] = newlines + 1
@@ -89,29 +104,31 @@ class Lines:
         self.starts: Places = starts[:-1]
         """A block ends with a newline, so what follows it is no line of the block."""
         self.ends: Places = newlines
-        self.heads = block.words[self.starts + layout.prefix]
+        self.heads = block.words(self.starts + layout.prefix)
 
-    def known(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Of the chosen lines those that begin with a prefix of the layout."""
+    def beginning(self, head: np.uint64) -> Places:
+        """The numbers of the lines whose event begins with this, after a prefix of the layout."""
+        chosen = np.flatnonzero(self.heads == head)
         if self.layout.marks:
-            chosen[chosen] = self.layout.known(self.block.data, self.starts[chosen])
+            chosen = chosen[self.layout.known(self.block.data, self.starts[chosen])]
         return chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportLines:
-    """The REPORT lines of the common form in a block: where they are and what they say.
+    """The REPORT lines of the common form in a block: which they are and what they say.
 
     ``init_duration_ms`` is NaN where there is none.
     """
 
+    numbers: Places
     places: Places
     request_id: pa.StringArray
     log_stream: pa.StringArray | None
     duration_ms: Floats
     billed_duration_ms: Floats
-    memory_mb: Floats
-    max_memory_mb: Floats
+    memory_mb: Integers
+    max_memory_mb: Integers
     init_duration_ms: Floats
 
 
@@ -121,10 +138,11 @@ def report_lines(lines: Lines) -> ReportLines:
     REPORT RequestId: <36>\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB
     \tMax Memory Used: 36 MB[\tInit Duration: 110.10 ms]\t
     """
-    data, words, layout = lines.block.data, lines.block.words, lines.layout
-    places = lines.starts[lines.known(lines.heads == _START)] + layout.prefix
-    reader = _Reader(words, places + len(REPORT) + ID_LENGTH)
-    reader.fits &= words[places + 10] == word(b"uestId: ")
+    block, layout = lines.block, lines.layout
+    chosen = lines.beginning(_START)
+    places = lines.starts[chosen] + layout.prefix
+    reader = _Reader(block, places)
+    reader.skip(REPORT, ID_LENGTH)
     duration_ms = reader.decimals(b"\tDuration: ")
     billed_ms = reader.integers(b" ms\tBilled Duration: ")
     memory_mb = reader.integers(b" ms\tMemory Size: ")
@@ -135,35 +153,37 @@ def report_lines(lines: Lines) -> ReportLines:
     places = places[kept]
     stream = None
     if layout.stream is not None:
-        stream = fixed(data, places - layout.prefix + layout.stream, STREAM_LENGTH)
+        stream = fixed(block, places - layout.prefix + layout.stream, STREAM_LENGTH)
     return ReportLines(
+        numbers=chosen[kept],
         places=places,
-        request_id=fixed(data, places + len(REPORT), ID_LENGTH),
+        request_id=fixed(block, places + len(REPORT), ID_LENGTH),
         log_stream=stream,
         duration_ms=duration_ms[kept],
-        billed_duration_ms=billed_ms[kept],
-        memory_mb=memory_mb[kept],
-        max_memory_mb=max_memory_mb[kept],
+        billed_duration_ms=billed_ms[kept].astype(np.float64),
+        memory_mb=memory_mb[kept].astype(np.int32),
+        max_memory_mb=max_memory_mb[kept].astype(np.int32),
         init_duration_ms=init_ms[kept],
     )
 
 
-def other_lines(lines: Lines, taken: Places) -> Places:
+def other_lines(lines: Lines, taken: Iterable[Places]) -> Places:
     """Where the lines begin that may hold a REPORT or a record of another form.
 
-    Left out are those ``taken`` (given by where they begin after their prefix) and those that say
-    nothing about how an invocation ended: START, END, and the wrapper's start records.
+    Left out are those ``taken``, by their numbers, and those that say nothing about how an
+    invocation ended: START, END, and the wrapper's start records.
     """
     layout, heads = lines.layout, lines.heads
     other = (heads != word(b"START Re")) & (heads != word(b"END Requ"))
-    other[np.searchsorted(lines.starts, taken - layout.prefix)] = False
+    for numbers in taken:
+        other[numbers] = False
     left = np.flatnonzero(other)
     starts, heads = lines.starts[left], heads[left]
     first = lines.block.data[starts]
     silent = first == NEWLINE
     if layout is FILTER:
         silent |= first == TAB  # the timestamp after a message that ends its line
-    typed = lines.block.words[starts + layout.prefix + TYPE_AT] == word(b'start", ')
+    typed = lines.block.words(starts + layout.prefix + TYPE_AT) == word(b'start", ')
     silent |= typed & (heads == word(b'{"type":'))
     others: Places = starts[~silent]
     return others
@@ -175,33 +195,36 @@ class _Reader:
     A place that runs astray in a line that does not fit stays within the text.
     """
 
-    def __init__(self, words: NDArray[np.uint64], places: Places) -> None:
-        self._words = words
+    def __init__(self, block: Block, places: Places) -> None:
+        self._block = block
         self._places = places
         self.fits = np.ones(len(places), dtype=bool)
 
+    def skip(self, label: bytes, length: int) -> None:
+        """The label, which must be here, and so many bytes."""
+        self._pass(label)
+        self._places += length
+
     def decimals(self, label: bytes) -> Floats:
         """The number with two decimals after the label, which must be here."""
-        self._pass(label)
-        values, digits = decimals(self._words[self._places])
-        self.fits &= (digits > 0) & (digits <= 5)
-        self._places += digits + 3
+        values, digits = decimals(self._pass(label))
+        self.fits &= digits - _ONE < MOST_DIGITS_BEFORE_POINT
+        self._places += digits + np.uint8(len(".00"))
         return values
 
-    def integers(self, label: bytes) -> Floats:
+    def integers(self, label: bytes) -> NDArray[np.uint64]:
         """The whole number after the label, which must be here."""
-        self._pass(label)
-        values, digits = integers(self._words[self._places])
-        self.fits &= (digits > 0) & (digits <= 7)
+        values, digits = integers(self._pass(label))
+        self.fits &= digits - _ONE < MOST_DIGITS
         self._places += digits
         return values
 
     def optional_decimals(self, label: bytes) -> Floats:
         """The number after the label in the lines that have it, NaN in the others."""
         values = np.full(len(self._places), np.nan)
-        have = np.flatnonzero(self._words[self._places] == word(label[:8]))
+        have = np.flatnonzero(self._block.words(self._places) == word(label[:WORD_BYTES]))
         if len(have):
-            some = _Reader(self._words, self._places[have])
+            some = _Reader(self._block, self._places[have])
             values[have] = some.decimals(label)
             self.fits[have] &= some.fits
             self._places[have] = some._places
@@ -209,17 +232,18 @@ class _Reader:
 
     def ends(self, endings: tuple[bytes, ...], *, unless: bytes) -> NDArray[np.bool_]:
         """Which lines end here in one of these ways, all of one length, and do not go on so."""
-        mask = word(b"\xff" * len(endings[0]))
-        here = self._words[self._places] & mask
+        length = len(endings[0])
+        rows = self._block.rows(self._places, length + WORD_BYTES)
+        here = rows.words(0) & word(b"\xff" * length)
         fits: NDArray[np.bool_] = here == word(endings[0])
         for ending in endings[1:]:
             fits |= here == word(ending)
-        fits &= self._words[self._places + len(endings[0])] != word(unless)
+        fits &= rows.words(length) != word(unless)
         return fits
 
-    def _pass(self, label: bytes) -> None:
-        """Hold the label against the text, its first and last eight bytes and what is between."""
-        last = len(label) - 8
-        for at in {*range(0, last, 8), last}:
-            self.fits &= self._words[self._places + at] == word(label[at : at + 8])
+    def _pass(self, label: bytes) -> NDArray[np.uint64]:
+        """Hold the label against the text, go past it, and give the word that follows."""
+        rows = self._block.rows(self._places, len(label) + WORD_BYTES)
+        self.fits &= rows.hold(0, label)
         self._places = self._places + len(label)
+        return rows.words(len(label))

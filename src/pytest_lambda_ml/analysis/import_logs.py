@@ -24,7 +24,7 @@ from pytest_lambda_ml.analysis.import_lines import (
     other_lines,
     report_lines,
 )
-from pytest_lambda_ml.analysis.import_records import FIELDS, record_lines
+from pytest_lambda_ml.analysis.import_records import FIELDS, Records
 from pytest_lambda_ml.analysis.import_words import MARGIN, Block
 from pytest_lambda_ml.campaign.evidence import EndLine, read_event
 from pytest_lambda_ml.errors import RunStoreError
@@ -38,11 +38,16 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pytest_lambda_ml.analysis.import_lines import Layout, Places
+    from pytest_lambda_ml.analysis.import_lines import Layout, Places, ReportLines
 
 __all__ = ["LogTables", "read_log"]
 
-BLOCK_BYTES = 4 << 20
+BLOCK_REPORTS = 16_000
+"""So many REPORTs in a block: their columns stay in a core's cache, and each step has enough to do
+that Python between the steps does not count."""
+
+BLOCK_BYTES, SMALLEST_BLOCK_BYTES = 32 << 20, 1 << 18
+
 SAMPLE_BYTES = 1 << 16
 TRACE = b"XRAY TraceId"
 """What follows a REPORT on a line of its own, within the same event."""
@@ -68,7 +73,7 @@ REPORT_FIELDS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogTables:
-    """What a log says: REPORTs and records in the order of the file, and old-style endings.
+    """What a log says: REPORTs in the order of the file, records in any, and old-style endings.
 
     Both tables have a column ``place``, the byte in the file at which the line's event begins;
     ``reports`` also ``log_stream``. ``endings`` says of a request how it ended where that is a line
@@ -80,6 +85,15 @@ class LogTables:
     endings: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The same of a block, in tables of which some were read by columns."""
+
+    reports: list[pa.Table]
+    records: list[pa.Table]
+    endings: dict[str, str]
+
+
 def read_log(path: Path) -> LogTables:
     """Read one file. Raises `RunStoreError` when it cannot be read or holds no REPORT."""
     import pyarrow as pa
@@ -87,27 +101,47 @@ def read_log(path: Path) -> LogTables:
     try:
         with path.open("rb") as file:
             head = file.read(SAMPLE_BYTES)
-            events = _events_of_json(path) if head.lstrip()[:1] in {b"{", b"["} else None
-            blocks = _blocks(file) if events is None else _event_blocks(events)
+            events = _events_of_json(path) if _may_be_one_json(head) else None
+            limit = _block_bytes(head, os.fstat(file.fileno()).st_size)
+            blocks = _blocks(file, limit) if events is None else _event_blocks(events, limit)
             layout = layout_of(head[: head.rfind(b"\n") + 1])
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-                parts = list(pool.map(lambda block: _read_block(block, layout), blocks))
+            known = Records()
+            with ThreadPoolExecutor(max_workers=_cores()) as pool:
+                parts = list(pool.map(lambda block: _read_block(block, layout, known), blocks))
     except OSError as error:
         raise RunStoreError(f"{path} cannot be read: {error.strerror}") from error
-    reports = pa.concat_tables([_reports_schema().empty_table(), *(part.reports for part in parts)])
-    records = pa.concat_tables([_records_schema().empty_table(), *(part.records for part in parts)])
+    reports, records = (
+        pa.concat_tables([schema.empty_table(), *(table for tables in found for table in tables)])
+        for schema, found in (
+            (_reports_schema(), [part.reports for part in parts]),
+            (_records_schema(), [part.records for part in parts]),
+        )
+    )
     if not reports.num_rows:
         raise RunStoreError(f"{path} has no REPORT line")
+    if (np.diff(reports["place"].to_numpy()) < 0).any():  # some were read one by one
+        reports = reports.sort_by("place")
     endings = {request: how for part in parts for request, how in part.endings.items()}
     return LogTables(reports, records, endings)
 
 
-def _blocks(file: BinaryIO) -> Iterator[Block]:
+def _block_bytes(head: bytes, size: int) -> int:
+    """How large blocks are, so that each core has as many."""
+    each = len(head) // (head.count(REPORT) or 1) + 1
+    rounds = size // (min(BLOCK_REPORTS * each, BLOCK_BYTES) * _cores()) + 1
+    return min(max(size // (rounds * _cores()) + 1, SMALLEST_BLOCK_BYTES), BLOCK_BYTES)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _blocks(file: BinaryIO, limit: int) -> Iterator[Block]:
     """The file in blocks of whole lines, mapped into memory; its end is copied, with a margin."""
     size = os.fstat(file.fileno()).st_size
     text = mmap(file.fileno(), 0, access=ACCESS_READ) if size else b""
     start = 0
-    while (end := _cut(text, start, size)) is not None:
+    while (end := _cut(text, start, size, limit)) is not None:
         yield Block(text, start, end - start)
         start = end
     rest = text[start:] + (b"" if text[size - 1 :] == b"\n" else b"\n")
@@ -117,20 +151,34 @@ def _blocks(file: BinaryIO) -> Iterator[Block]:
         yield block
 
 
-def _cut(text: bytes | mmap, start: int, size: int) -> int | None:
-    """Where the block that begins at ``start`` ends: a line follows that is none of an event's own.
+def _cut(text: bytes | mmap, start: int, size: int, limit: int) -> int | None:
+    """Where the block of ``limit`` bytes from ``start`` ends: no line of the same event follows.
 
-    None where what is left is the last block, or is one line.
+    A margin of text is left after it. None where what is left is the last block, or is one line.
     """
-    limit = BLOCK_BYTES
-    while start + limit + MARGIN < size:
-        end = text.rfind(b"\n", start, start + limit) + 1
+    last = size - MARGIN
+    while start < last:
+        end = text.rfind(b"\n", start, min(start + limit, last)) + 1
         while end > start and text[end : end + len(TRACE)] == TRACE:
             end = text.rfind(b"\n", start, end - 1) + 1
         if end > start:
             return end
+        if start + limit >= last:
+            return None
         limit *= 2
     return None
+
+
+def _may_be_one_json(head: bytes) -> bool:
+    """Whether the text begins as JSON does, but not with a line that is JSON by itself."""
+    if head.lstrip()[:1] not in {b"{", b"["}:
+        return False
+    line, newline, rest = head.lstrip().partition(b"\n")
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return not (newline and rest.strip())
 
 
 def _events_of_json(path: Path) -> list[Any] | None:
@@ -143,7 +191,7 @@ def _events_of_json(path: Path) -> list[Any] | None:
     return events if isinstance(events, list) else None
 
 
-def _event_blocks(events: list[Any]) -> Iterator[Block]:
+def _event_blocks(events: list[Any], limit: int) -> Iterator[Block]:
     """The events' messages as blocks of lines."""
     offset, lines, size = 0, [], 0
     for event in (*events, None):
@@ -151,43 +199,52 @@ def _event_blocks(events: list[Any]) -> Iterator[Block]:
         if isinstance(message, str):
             lines.append(message.rstrip("\n").encode("utf-8", "replace") + b"\n")
             size += len(lines[-1])
-        if lines and (event is None or size >= BLOCK_BYTES):
+        if lines and (event is None or size >= limit):
             block = Block(b"".join((*lines, bytes(MARGIN))), 0, size)
             block.offset = offset
             yield block
             offset, lines, size = offset + size, [], 0
 
 
-def _read_block(block: Block, layout: Layout) -> LogTables:
+def _read_block(block: Block, layout: Layout, records: Records) -> _Part:
     import pyarrow as pa
 
     lines = Lines(block, layout)
-    fast, found = report_lines(lines), record_lines(lines)
-    streams = fast.log_stream
-    if streams is None:
-        streams = pa.nulls(len(fast.places), pa.string())
-    columns: dict[str, Any] = {"place": fast.places + block.offset, "log_stream": streams}
-    for name, kind in REPORT_FIELDS.items():
-        values = getattr(fast, name, None)
-        if values is None:
-            columns[name] = pa.nulls(len(fast.places), pa.type_for_alias(kind))
-        elif kind == "int32":
-            columns[name] = values.astype(np.int32)
-        else:
-            columns[name] = values if kind == "string" else pa.array(values, from_pandas=True)
-    records = [
-        pa.table({"place": part.places + block.offset, **part.columns}, schema=_records_schema())
+    fast, found = report_lines(lines), records.read(lines)
+    odd = _Odd(block)
+    odd.read(other_lines(lines, (fast.numbers, *(part.numbers for part in found))))
+    reports = [_report_table(fast, block.offset)]
+    told = [
+        pa.table(
+            {
+                "place": lines.starts[part.numbers] + (layout.prefix + block.offset),
+                **part.columns,
+            },
+            schema=_records_schema(),
+        )
         for part in found
     ]
-    taken = np.concatenate([fast.places, *(part.places for part in found)])
-    odd = _Odd(block)
-    odd.read(other_lines(lines, taken))
-    reports = pa.table(columns, schema=_reports_schema())
-    return LogTables(
-        pa.concat_tables([reports, pa.Table.from_pylist(odd.reports, _reports_schema())]),
-        pa.concat_tables([*records, pa.Table.from_pylist(odd.records, _records_schema())]),
-        odd.endings,
-    )
+    if odd.reports:
+        reports.append(pa.Table.from_pylist(odd.reports, _reports_schema()))
+    if odd.records:
+        told.append(pa.Table.from_pylist(odd.records, _records_schema()))
+    return _Part(reports, told, odd.endings)
+
+
+def _report_table(fast: ReportLines, offset: int) -> pa.Table:
+    import pyarrow as pa
+
+    count = len(fast.places)
+    columns: dict[str, Any] = {
+        "place": fast.places + offset,
+        "log_stream": pa.nulls(count, pa.string()) if fast.log_stream is None else fast.log_stream,
+    }
+    for name, kind in REPORT_FIELDS.items():
+        values = getattr(fast, name, None)
+        columns[name] = pa.nulls(count, pa.type_for_alias(kind)) if values is None else values
+    init_ms = fast.init_duration_ms
+    columns["init_duration_ms"] = pa.array(init_ms, mask=np.isnan(init_ms))
+    return pa.table(columns, schema=_reports_schema())
 
 
 def _reports_schema() -> pa.Schema:

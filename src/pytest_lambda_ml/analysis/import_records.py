@@ -1,8 +1,8 @@
 """The wrapper's invocation records out of a block of log text, all lines at once.
 
-The wrapper writes all records with one order of keys, so lines with the same number of quotation
-marks have each key between the same two of them. One line of each such group is the pattern; the
-others are held against it, key by key, and read by columns.
+Lines are held against a pattern (`analysis.import_pattern`), part by part, and what differs between
+them is read by columns. Patterns are made as lines come that none of those so far fits; what has no
+pattern is left out, to be read one by one.
 """
 
 from __future__ import annotations
@@ -13,19 +13,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_lambda_ml.analysis.import_words import fixed, slices, word
+from pytest_lambda_ml.analysis.import_pattern import pattern_of
+from pytest_lambda_ml.analysis.import_walk import Walk
+from pytest_lambda_ml.analysis.import_words import MARGIN, fixed, integers, slices, word
+from pytest_lambda_ml.measure.record import parse_record
+from pytest_lambda_ml.model import InvocationRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from pytest_lambda_ml.analysis.import_lines import Lines
+    from pytest_lambda_ml.analysis.import_pattern import Pattern
     from pytest_lambda_ml.analysis.import_words import Block
 
     Bytes = NDArray[np.uint8]
     Places = NDArray[np.int64]
 
-__all__ = ["FIELDS", "RecordLines", "record_lines"]
+__all__ = ["FIELDS", "RecordLines", "Records"]
 
 FIELDS = {
     "sample_id": "string",
@@ -56,153 +63,186 @@ FIELDS = {
 }
 """What is kept of a record, under its own names."""
 
-QUOTE, BACKSLASH, BRACE, TRUE = (ord(char) for char in '"\\}t')
+QUOTE, BACKSLASH, BRACE = (ord(char) for char in '"\\}')
+_REQUIRED_INTEGERS = ("schema_version", "memory_mb")
 _RECORD, _INVOCATION = word(b'{"type":'), word(b"invocati")
 _INVOCATION_AT = len('{"type": "pytest_lambda_ml.')
-_NULL, _FOUR_BYTES = word(b"null"), np.uint64(0xFFFF_FFFF)
+SAMPLES = 24
+"""Lines that show what differs."""
 FEWEST = 8
-"""Lines of one form that are worth a pattern."""
+"""Lines that are worth a pattern."""
+MOST_PATTERNS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordLines:
-    """The records read from a block: where each is, and its `FIELDS` as Arrow columns."""
+    """Records read from a block: the numbers of their lines, and their `FIELDS` as columns."""
 
-    places: Places
+    numbers: Places
     columns: dict[str, pa.Array] = field(default_factory=dict)
 
 
-def record_lines(lines: Lines) -> list[RecordLines]:
-    """The records in a block, group by group; odd ones are left out.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Lines by number, and where what is on them begins and ends."""
 
-    A line with a backslash is odd: something in it is escaped.
+    numbers: Places
+    places: Places
+    ends: Places
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, chosen: Places | slice) -> _Found:
+        return _Found(self.numbers[chosen], self.places[chosen], self.ends[chosen])
+
+
+class Records:
+    """Reads the records of a file, block by block, and knows the patterns met so far.
+
+    Blocks may be read at the same time: which patterns are known makes no difference to what is
+    read, only to how soon.
     """
-    block, prefix = lines.block, lines.layout.prefix
-    chosen = lines.known(lines.heads == _RECORD)
-    places, ends = lines.starts[chosen] + prefix, lines.ends[chosen]
-    here = block.words[places + _INVOCATION_AT] == _INVOCATION
-    here &= (ends > places) & (block.data[ends - 1] == BRACE)
-    places, ends = places[here], ends[here]
-    if not len(places):
-        return []
-    if block.find(b"\\") >= 0:
-        slashes = np.flatnonzero(block.data == BACKSLASH)
-        plain = np.searchsorted(slashes, places) == np.searchsorted(slashes, ends)
-        places, ends = places[plain], ends[plain]
-    quotes = np.flatnonzero(block.data == QUOTE)
-    first = np.searchsorted(quotes, places)
-    counts = np.searchsorted(quotes, ends) - first
-    read = []
-    for count in np.unique(counts):
-        rows = counts == count
-        if rows.sum() >= FEWEST:
-            found = _Pattern(block, quotes, places[rows], ends[rows], first[rows]).read()
-            if len(found.places):
-                read.append(found)
-    return read
+
+    def __init__(self) -> None:
+        self._patterns: list[_Reader] = []
+
+    def read(self, lines: Lines) -> list[RecordLines]:
+        """The records in a block, pattern by pattern; odd ones are left out.
+
+        A line with a backslash is odd: something in it is escaped.
+        """
+        left = _record_lines(lines)
+        read: list[RecordLines] = []
+        for reader in tuple(self._patterns):
+            left = reader.read(lines.block, left, read)
+        while len(left) >= FEWEST and len(self._patterns) < MOST_PATTERNS:
+            made = _Reader.of(_samples(lines.block, left))
+            others = made.read(lines.block, left, read) if made else left
+            if made and len(others) < len(left):
+                self._patterns.append(made)
+                left = others
+            else:
+                left = left[len(left) // 2 :]
+        return read
+
+
+def _samples(block: Block, lines: _Found) -> list[bytes]:
+    chosen = np.linspace(0, len(lines) - 1, SAMPLES).astype(np.int64)
+    spans = zip(lines.places[chosen].tolist(), lines.ends[chosen].tolist(), strict=True)
+    return [block.text(start, end) for start, end in spans]
+
+
+def _record_lines(lines: Lines) -> _Found:
+    """The lines with invocation records, but for those with a backslash."""
+    block = lines.block
+    chosen = lines.beginning(_RECORD)
+    found = _Found(chosen, lines.starts[chosen] + lines.layout.prefix, lines.ends[chosen])
+    here = block.words(found.places + _INVOCATION_AT) == _INVOCATION
+    here &= (found.ends > found.places) & (block.data[found.ends - 1] == BRACE)
+    found = found[np.flatnonzero(here)]
+    if len(found) and block.find(b"\\") >= 0:
+        slashes = block.all_of(BACKSLASH)
+        plain = np.searchsorted(slashes, found.places) == np.searchsorted(slashes, found.ends)
+        found = found[np.flatnonzero(plain)]
+    return found
 
 
 class _MisfitError(Exception):
     """Lines cannot be read by columns; never leaves this module."""
 
 
-class _Pattern:
-    """Lines with quotation marks in the same number, and the first of them as their pattern."""
+class _Reader:
+    """Reads the lines that have a pattern."""
 
-    def __init__(
-        self, block: Block, quotes: Places, places: Places, ends: Places, first: Places
-    ) -> None:
-        self._data, self._words, self._quotes = block.data, block.words, quotes
-        self._places, self._ends, self._first = places, ends, first
-        try:
-            keys = _key_places(block.text(int(places[0]), int(ends[0])))
-        except ValueError:  # the pattern itself is no JSON
-            keys = {}
-        self._names = [name for name in FIELDS if name in keys]
-        self._numbers = np.array([keys[name][0] for name in self._names], dtype=np.int64)
-        self._followed = [keys[name][1] for name in self._names]
+    def __init__(self, pattern: Pattern, constant: dict[str, object]) -> None:
+        self._pattern, self._constant = pattern, constant
+        self._kept = {
+            hole
+            for name, kind in FIELDS.items()
+            if kind == "string"
+            and (hole := pattern.hole_of(name)) is not None
+            and 0 < (pattern.holes[hole].length or 0) <= MARGIN
+        }
+        self._integers = {
+            hole
+            for name in (*_REQUIRED_INTEGERS, *FIELDS)
+            if FIELDS.get(name, "int32") == "int32" and (hole := pattern.hole_of(name)) is not None
+        }
 
-    def read(self) -> RecordLines:
-        """All lines that agree with the pattern; none where it has no keys or odd values."""
-        if "request_id" not in self._names:
-            return RecordLines(self._places[:0], {})
-        values, fits = self._hold()
-        if not fits.all():
-            self._places, self._ends, self._first = (
-                column[fits] for column in (self._places, self._ends, self._first)
-            )
-            values = values[:, fits]
+    @classmethod
+    def of(cls, samples: Sequence[bytes]) -> _Reader | None:
+        """A reader of lines like most of these; None where they are no records, or odd."""
+        found = pattern_of(samples)
+        if found is None:
+            return None
+        pattern, line = found
+        record = parse_record(line.decode("utf-8", "replace"))
+        if not isinstance(record, InvocationRecord):
+            return None
+        if record.figures != pattern.values.get("figures", {}):
+            return None  # something in them is left out
+        constant: dict[str, object] = {}
+        for name, kind in FIELDS.items():
+            value = getattr(record, name)
+            if name not in pattern.spans:
+                constant[name] = json.dumps(value) if name == "figures" else value
+            elif name != "figures":
+                hole = pattern.hole_of(name)
+                if hole is None or pattern.holes[hole].is_number == (kind == "string"):
+                    return None
+        return cls(pattern, constant)
+
+    def read(self, block: Block, lines: _Found, read: list[RecordLines]) -> _Found:
+        """Add to ``read`` the records among these lines that fit; give those that do not."""
+        walk = Walk(block, self._pattern, lines.places, lines.ends)
+        walk.go(self._integers, self._kept)
+        if not len(walk.rows):
+            return lines
         try:
-            columns = {name: self._column(name, values) for name in FIELDS}
+            columns = {name: self._column(name, block, walk.parts) for name in FIELDS}
         except _MisfitError:
-            return RecordLines(self._places[:0], {})
-        return RecordLines(self._places, columns)
+            return lines
+        read.append(RecordLines(lines.numbers[walk.rows], columns))
+        others = np.ones(len(lines), dtype=bool)
+        others[walk.rows] = False
+        return lines[np.flatnonzero(others)]
 
-    def _hold(self) -> tuple[Places, NDArray[np.bool_]]:
-        """Where each key's value begins in each line, and which lines are like the pattern.
-
-        Seven letters and the length tell all keys apart.
-        """
-        lengths = np.array([[len(name) + 1] for name in self._names], dtype=np.int64)
-        heads = [word(f'"{name}": '.encode()[:8]) for name in self._names]
-        opening = self._numbers[:, None] + self._first  # a row for each key
-        keys = self._quotes[opening]
-        fits = (self._quotes[opening + 1] - keys == lengths).all(axis=0)
-        fits &= (self._words[keys] == np.array(heads, dtype=np.uint64)[:, None]).all(axis=0)
-        values = keys + (lengths + len('": '))
-        quoted = self._data[values] == QUOTE
-        fits &= (quoted == quoted[:, :1]).all(axis=0)
-        return values, fits
-
-    def _column(self, name: str, values: Places) -> pa.Array:
+    def _column(self, name: str, block: Block, parts: list[Places]) -> pa.Array:
         import pyarrow as pa
 
-        kind = FIELDS[name]
-        if name not in self._names:
-            absent = "{}" if name == "figures" else None
-            return pa.repeat(pa.scalar(absent, pa.type_for_alias(kind)), len(self._places))
-        position = self._names.index(name)
-        starts, following = values[position], self._followed[position]
-        # A value ends before the comma and the key that follow, or the brace that closes all.
-        ends = self._ends - 1 if following is None else self._quotes[self._first + following] - 2
+        type_ = pa.type_for_alias(FIELDS[name])
+        if name in self._constant:
+            return pa.repeat(pa.scalar(self._constant[name], type_), len(parts[0]))
+        (first, offset), (last, end) = self._pattern.spans[name]
+        starts = parts[first] + offset
         if name == "figures":
-            return slices(self._data, starts, ends - starts)
-        if self._data[starts[0]] != QUOTE:
-            return self._scalars(starts, ends, kind)
-        if kind != "string":
-            raise _MisfitError
-        lengths = ends - starts - len('""')
-        if (lengths == lengths[0]).all() and lengths[0]:
-            return fixed(self._data, starts + 1, int(lengths[0]))
-        return slices(self._data, starts + 1, lengths)
-
-    def _scalars(self, starts: Places, ends: Places, kind: str) -> pa.Array:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        type_ = pa.type_for_alias(kind)
-        absent = (self._words[starts] & _FOUR_BYTES) == _NULL
-        if absent.all():
-            return pa.nulls(len(starts), type_)
-        if kind == "string":
-            raise _MisfitError
-        if kind == "bool":
-            return pa.array(self._data[starts] == TRUE, mask=absent)
-        texts = slices(self._data, starts, ends - starts)
-        if absent.any():
-            texts = pc.if_else(pa.array(absent), pa.scalar(None, pa.string()), texts)
-        try:
-            return texts.cast(type_)
-        except pa.ArrowInvalid:
-            raise _MisfitError from None
+            return slices(block.data, starts, parts[last] + end)
+        hole = self._pattern.holes[first]
+        if FIELDS[name] == "int32":
+            return pa.array(integers(block.words(starts))[0].astype(np.int32))
+        if first in self._kept:
+            return _words(block, starts, hole.length or 0)
+        texts = slices(block.data, starts, parts[first + 1])
+        return texts if FIELDS[name] == "string" else _floats(texts)
 
 
-def _key_places(line: bytes) -> dict[str, tuple[int, int | None]]:
-    """For each key of a record the number of its first quotation mark and that of the next key."""
-    places: dict[str, int] = {}
-    at = 0
-    for name in json.loads(line) or ():
-        at = line.find(f'"{name}": '.encode(), at)
-        places[name] = line.count(b'"', 0, at)
-    numbers: list[int | None] = [*places.values(), None]
-    return {name: (places[name], after) for name, after in zip(places, numbers[1:], strict=True)}
+def _words(block: Block, starts: Places, length: int) -> pa.Array:
+    """Words of one length, none of which ends before."""
+    texts = fixed(block, starts, length)
+    if QUOTE in np.frombuffer(texts.buffers()[2], np.uint8):
+        raise _MisfitError
+    return texts
+
+
+def _floats(texts: pa.StringArray) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        values = texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        raise _MisfitError from None
+    if not pc.all(pc.is_finite(values)).as_py():
+        raise _MisfitError
+    return values
