@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 from itertools import count
 
 import pytest
 from image_registry import DOCKER, OCI, ImageRegistry, sha256
 
-from pytest_lambda_ml.artifact import Target, build_package, find_handler
+from pytest_lambda_ml.artifact import Target, build_package, find_handler, host_target
 from pytest_lambda_ml.artifact.image import MANIFEST_TYPES
 from pytest_lambda_ml.artifact.registry import read_base_image
 from pytest_lambda_ml.aws.images import image_tag, push_image
@@ -81,7 +82,9 @@ def test_a_layer_is_appended_to_the_base_image(any_registry, build):
     assert config["config"]["Cmd"] == ["wrapper.lambda_handler"]
     assert config["config"]["Entrypoint"] == ["/lambda-entrypoint.sh"]
     with tarfile.open(image.layers[-1].fetch()) as archive:
-        assert archive.getnames() == ["var/task/handler.py", "var/task/wrapper.py"]
+        files = {member.name for member in archive if member.isfile()}
+    sources = {name for name in files if not name.endswith(".pyc")}  # as far as there is a Python
+    assert sources == {"var/task/handler.py", "var/task/wrapper.py"}
 
 
 def test_the_package_is_addressed_by_the_manifests_digest(registry, build):
@@ -225,3 +228,10 @@ def test_a_registry_that_refuses_its_own_token_is_given_up(registry, tmp_path):
     registry.locked = True
     with pytest.raises(ArtifactError, match="HTTP 401"):
         read_base_image(registry.reference, X86, tmp_path)
+
+
+def test_layers_have_byte_code_where_this_machine_has_the_functions_python(registry, build):
+    image = build(registry, target=host_target()).image
+    with tarfile.open(image.layers[-1].fetch()) as archive:
+        names = archive.getnames()
+    assert f"var/task/__pycache__/wrapper.{sys.implementation.cache_tag}.pyc" in names

@@ -61,6 +61,11 @@ def entries(package):
         return {info.filename: info.file_size for info in archive.infolist()}
 
 
+def sources(names):
+    """Names without byte code, which there is where this machine has the function's Python."""
+    return {name for name in names if not name.endswith(".pyc")}
+
+
 def test_dependencies_lie_beside_handler_and_wrapper(build):
     package = build()
     assert {"handler.py", "wrapper.py", "leaf/__init__.py", "leaf/code.so"} < entries(
@@ -85,7 +90,7 @@ def test_every_build_gives_the_same_bytes(build):
 
 def test_empty_requirements_bring_nothing(build):
     package = build(requirements="")
-    assert entries(package).keys() == {"handler.py", "wrapper.py"}
+    assert sources(entries(package)) == {"handler.py", "wrapper.py"}
     assert package.dependencies == "package"
 
 
@@ -101,10 +106,9 @@ def test_artifacts_that_do_not_fit_stay_outside_and_are_listed(build):
     assert {"small.bin", "fetch_artifacts.py"} < inside.keys()
     with zipfile.ZipFile(package.zip_path) as archive:
         said = json.loads(archive.read("artifacts.json"))
-    assert said == {
-        "files": ["handler.py", "small.bin"],
-        "external": {"model/large.bin": {"sha256": external.sha256, "size_bytes": LIMIT}},
-    }
+    assert said.keys() == {"files", "external"}
+    assert sources(said["files"]) == {"handler.py", "small.bin"}
+    assert said["external"] == {"model/large.bin": {"sha256": external.sha256, "size_bytes": LIMIT}}
 
 
 @pytest.mark.usefixtures("small_limit")

@@ -120,6 +120,7 @@ def provenance(
     *,
     parallel: int = 2,
     reserved: bool = True,
+    notes: tuple[str, ...] = (),
     **values: Any,
 ) -> Provenance:
     cell = configuration(**{k: v for k, v in values.items() if k in {"memory_mb", "concurrency"}})
@@ -133,6 +134,7 @@ def provenance(
         weights=None,
         parallel=parallel,
         reserved=reserved,
+        notes=notes,
     )
 
 
@@ -323,3 +325,9 @@ def test_the_number_of_cores_that_the_handler_saw_is_compared_with_lambdas() -> 
 )
 def test_cores_on_lambda(memory_mb: int, cores: int) -> None:
     assert cores_on_lambda(memory_mb) == cores
+
+
+def test_what_a_package_lacks_is_noted():
+    lacks = "the package has no byte code"
+    assert lacks in provenance(notes=(lacks,)).notes
+    assert lacks not in provenance().notes

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from pytest_lambda_ml.artifact.archive import Entry
 from pytest_lambda_ml.artifact.folder import file_sha256
 from pytest_lambda_ml.artifact.requirements import read_requirements
 from pytest_lambda_ml.artifact.resolution import find_in, pins, resolve
@@ -52,6 +53,11 @@ class Dependencies:
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every file as (POSIX name, path), sorted by name."""
         return _files(self.path) if self.path else iter(())
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """The same as what goes into a package."""
+        return {name: Entry(path, code=True) for name, path in self.files()}
 
 
 def install_dependencies(folder: HandlerFolder, target: Target, cache_dir: Path) -> Dependencies:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_lambda_ml.artifact import sizes
 from pytest_lambda_ml.artifact.archive import Entry, write_zip
+from pytest_lambda_ml.artifact.byte_code import add_byte_code
 from pytest_lambda_ml.artifact.carried import fetcher_path
 from pytest_lambda_ml.artifact.contents import WRAPPER, check_architecture, content_key, gather
 from pytest_lambda_ml.artifact.dependencies import Dependencies, install_dependencies
@@ -22,6 +23,7 @@ from pytest_lambda_ml.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_lambda_ml.artifact.byte_code import ByteCode
     from pytest_lambda_ml.artifact.contents import Contents
     from pytest_lambda_ml.artifact.folder import HandlerFolder
     from pytest_lambda_ml.artifact.image import Image
@@ -60,7 +62,7 @@ class Package:
     counts against Lambda's limits (an image's base is not counted). ``weights`` says where the
     model's weights come from (``"random-init"``, for example). ``target`` is ``None`` when the
     dependencies are left to the interpreter that runs it. ``external_artifacts`` are fetched from
-    S3 at initialisation.
+    S3 at initialisation. ``notes`` are sentences on what makes it slower than it could be.
     """
 
     zip_path: Path | None
@@ -73,6 +75,7 @@ class Package:
     unzipped_bytes: int | None = None
     external_artifacts: tuple[ExternalArtifact, ...] = ()
     image: Image | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def dependencies(self) -> Literal["host", "package"]:
@@ -99,10 +102,11 @@ def build_package(
     """Package the handler's files, the artifacts and wrapper.py; the same content once.
 
     Without a ``target`` that is all, for an endpoint that runs handlers by the interpreter here.
-    With one, the dependencies come in as wheels for it, and Lambda's limits hold: artifacts that a
-    zip has no room for are to go to S3 (``external_artifacts``), and what is larger still becomes
-    an image where handler.toml says ``package = "image"``, or ``extra = "llm"``. ``base_image``
-    is what the image is built on (``None``: AWS's for the target's Python).
+    With one, the dependencies come in as wheels for it, with byte code as far as there is room, and
+    Lambda's limits hold: artifacts that a zip has no room for are to go to S3
+    (``external_artifacts``), and what is larger still becomes an image where handler.toml says
+    ``package = "image"``, or ``extra = "llm"``. ``base_image`` is what the image is built on
+    (``None``: AWS's for the target's Python).
 
     The same content gives the same bytes, so that an unchanged function is not uploaded again.
     Raises `ArtifactError` when two files have the same name, when the dependencies cannot be had
@@ -113,7 +117,7 @@ def build_package(
     with tempfile.TemporaryDirectory(prefix="lambda-ml-") as temporary:
         contents = gather(folder, artifacts, Path(temporary))
         if target is None:
-            return _zip(folder, contents.entries, cache_dir, weights=contents.weights)
+            return _zip(folder, contents.entries, cache_dir, contents.weights)
         check_architecture(subject, contents.artifacts, target)
         dependencies = install_dependencies(folder, target, cache_dir)
         _check_names(subject, contents, dependencies)
@@ -125,32 +129,28 @@ def build_package(
             raise sizes.too_large_for_zip(subject, _parts(contents, dependencies))
         external = _external(contents, outside)
         entries = {name: entry for name, entry in contents.entries.items() if name not in outside}
+        room = sizes.ZIP_LIMIT_BYTES - sizes.LIST_RESERVE_BYTES - _size(entries)
+        room -= _size(dependencies.entries)
+        byte_code = add_byte_code(contents.code, dependencies, target, room, cache_dir)
+        entries |= byte_code.own
         if external:
             said = _list(external, entries, Path(temporary) / EXTERNAL_LIST)
             entries |= {EXTERNAL_LIST: said, FETCHER: Entry(fetcher_path())}
-        return _zip(
-            folder,
-            entries,
-            cache_dir,
-            weights=contents.weights,
-            dependencies=dependencies,
-            target=target,
-            external=external,
-        )
+        package = _zip(folder, entries, cache_dir, contents.weights, dependencies, byte_code)
+        return replace(package, target=target, external_artifacts=tuple(external))
 
 
 def _zip(
     folder: HandlerFolder,
     entries: Mapping[str, Entry],
     cache_dir: Path,
-    *,
     weights: str | None,
     dependencies: Dependencies | None = None,
-    target: Target | None = None,
-    external: Sequence[ExternalArtifact] = (),
+    byte_code: ByteCode | None = None,
 ) -> Package:
-    brought = _brought(dependencies) if dependencies else {}
+    brought = {**dependencies.entries, **byte_code.brought} if dependencies and byte_code else {}
     more = [dependencies.content_sha256] if dependencies and brought else []
+    more += [byte_code.key] if byte_code and byte_code.key else []
     name = f"{folder.name}-{folder.engine}-{content_key(entries, *more)}.zip"
     zip_path = cache_dir / "packages" / name
     everything = {**entries, **brought}
@@ -163,9 +163,8 @@ def _zip(
         code_sha256=base64.b64encode(bytes.fromhex(digest)).decode(),
         size_bytes=zip_path.stat().st_size,
         weights=weights,
-        target=target,
-        unzipped_bytes=sum(entry.size_bytes for entry in everything.values()),
-        external_artifacts=tuple(external),
+        unzipped_bytes=_size(everything),
+        notes=byte_code.notes if byte_code else (),
     )
 
 
@@ -180,11 +179,14 @@ def _image(
     """Dependencies and code in a layer each: a change of the code sends the code alone."""
     parts = _parts(contents, dependencies)
     sizes.check_image_size(subject, parts)
+    room = sizes.IMAGE_LIMIT_BYTES - sum(parts.values())
+    byte_code = add_byte_code(contents.code, dependencies, target, room, cache_dir)
     base = read_base_image(base_image, target, cache_dir)
-    root, entries = base.task_root, contents.entries
+    root, entries = base.task_root, {**contents.entries, **byte_code.own}
     layers = [make_layer(entries, root, content_key(entries), cache_dir)]
-    if brought := _brought(dependencies):
-        layers.insert(0, make_layer(brought, root, dependencies.content_sha256, cache_dir))
+    if brought := {**dependencies.entries, **byte_code.brought}:
+        key = f"{dependencies.content_sha256} {byte_code.key}"
+        layers.insert(0, make_layer(brought, root, key, cache_dir))
     image = append(base, layers, command=[COMMAND])
     digest = image.digest.removeprefix("sha256:")
     return Package(
@@ -194,9 +196,10 @@ def _image(
         sha256=digest,
         code_sha256=digest,
         size_bytes=image.size_bytes,
-        unzipped_bytes=sum(parts.values()),
+        unzipped_bytes=_size({**entries, **brought}),
         weights=contents.weights,
         target=target,
+        notes=byte_code.notes,
     )
 
 
@@ -235,24 +238,23 @@ def _list(external: Sequence[ExternalArtifact], entries: Mapping[str, Entry], pa
     return Entry(path)
 
 
-def _brought(dependencies: Dependencies) -> dict[str, Entry]:
-    return {name: Entry(path, code=True) for name, path in dependencies.files()}
+def _size(entries: Mapping[str, Entry]) -> int:
+    return sum(entry.size_bytes for entry in entries.values())
 
 
 def _parts(contents: Contents, dependencies: Dependencies) -> dict[str, int]:
     """What takes how many bytes, by distribution and artifact."""
-    brought = sum(entry.size_bytes for entry in _brought(dependencies).values())
-    rest = brought - sum(dependencies.distributions.values())
+    rest = _size(dependencies.entries) - sum(dependencies.distributions.values())
     return {
         **{name: entry.size_bytes for name, entry in contents.artifacts.items()},
         **dependencies.distributions,
         **({"other files of distributions": rest} if rest > 0 else {}),
-        OWN_CODE: sum(entry.size_bytes for entry in contents.code.values()),
+        OWN_CODE: _size(contents.code),
     }
 
 
 def _check_names(subject: str, contents: Contents, dependencies: Dependencies) -> None:
-    taken = {*_brought(dependencies), EXTERNAL_LIST, FETCHER}
+    taken = {*dependencies.entries, EXTERNAL_LIST, FETCHER}
     clashes = sorted(contents.entries.keys() & taken)
     if clashes:
         raise ArtifactError(

@@ -46,6 +46,7 @@ class DeployedFunction:
     ``arn`` is what is invoked: with SnapStart that of an alias. ``configuration`` has the ephemeral
     storage that the package needs. ``messages`` is the number of messages that its event age was
     derived for. ``reserved`` is ``False`` where the account's whole quota is what limits it.
+    ``notes`` are the package's.
     """
 
     configuration: Configuration
@@ -58,6 +59,7 @@ class DeployedFunction:
     weights: str | None
     messages: int
     reserved: bool = True
+    notes: tuple[str, ...] = ()
 
 
 class Deployer:
@@ -169,6 +171,7 @@ class Deployer:
             log_group=shared.log_group,
             package_sha256=package.sha256,
             weights=package.weights,
+            notes=package.notes,
             messages=messages,
             reserved=reserved is not None,
         )

@@ -69,6 +69,7 @@ def assemble_result(
             weights=function.weights,
             parallel=parallel_invocations(configuration, backend.capacity_vcpu),
             reserved=function.reserved,
+            notes=function.notes,
         ),
         partial=partial,
     )

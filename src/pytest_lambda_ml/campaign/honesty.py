@@ -35,13 +35,14 @@ def describe_provenance(
     weights: str | None,
     parallel: int,
     reserved: bool = True,
+    notes: Iterable[str] = (),
 ) -> Provenance:
     """Everything that tells this result from another one's.
 
     ``reserved`` is ``False`` where no concurrency was reserved, as the account's quota is no more
     than what the cell asks for. ``parallel`` is how many invocations the backend runs at one time.
     The CPU model is that which the functions themselves saw, and the backend's where none of them
-    told.
+    told. ``notes`` are those of the function's package.
     """
     records = [item.record for item in invocations if item.record]
     models = sorted({record.cpu_model for record in records if record.cpu_model})
@@ -59,6 +60,7 @@ def describe_provenance(
         notes=(
             *_machine_notes(backend, configuration, parallel),
             *_quota_notes(configuration, reserved=reserved),
+            *notes,
             *_record_notes(configuration, records, models),
         ),
     )
