@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from campaign_site import LENGTHS, Site, configuration
 from click.testing import CliRunner
 
@@ -168,6 +169,18 @@ def test_two_runs_at_the_same_time_do_not_share_a_function(keeping: Keeping) -> 
             found = other.measure(theirs, keeping.site.dataset("a"), invocations=1)
         assert one.measure(mine, keeping.site.dataset("a"), invocations=1).outcomes.succeeded == 1
     assert found.outcomes.succeeded == 1
+
+
+def test_an_update_of_an_outdated_revision_is_refused(keeping: Keeping) -> None:
+    """Of two that have looked at a function, the second one is told that it has been changed."""
+    keeping.run(keeping.site.package())
+    found = of_cell(keeping.site)["Configuration"]
+    seen = {"FunctionName": found["FunctionName"], "RevisionId": found["RevisionId"]}
+    lambda_ = keeping.site.clients.lambda_
+    lambda_.update_function_configuration(Description="first", **seen)
+    with pytest.raises(ClientError, match="PreconditionFailedException"):
+        lambda_.update_function_configuration(Description="second", **seen)
+    assert of_cell(keeping.site)["Configuration"]["Description"] == "first"
 
 
 def test_a_killed_run_s_function_is_purged_by_its_run(keeping: Keeping) -> None:

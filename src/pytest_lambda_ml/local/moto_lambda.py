@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import moto.awslambda.models as moto_lambda
 from moto.awslambda.exceptions import LambdaClientError
@@ -53,14 +54,27 @@ class _PayloadTooLargeError(LambdaClientError):
         )
 
 
+class _PreconditionFailedError(LambdaClientError):
+    code = 412
+
+    def __init__(self) -> None:
+        super().__init__(
+            "PreconditionFailedException",
+            "The RevisionId provided does not match the latest RevisionId. Call the GetFunction "
+            "or the GetFunctionConfiguration API to retrieve the latest RevisionId for your "
+            "resource.",
+        )
+
+
 class LocalFunction(moto_lambda.LambdaFunction):
-    """A function that remembers its LoggingConfig."""
+    """A function that remembers its LoggingConfig, and has another revision after a change."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         spec = keywords.get("spec") or next(item for item in arguments if isinstance(item, dict))
         self._default_log_group = f"/aws/lambda/{self.function_name}"
         self._configure_logging(spec.get("LoggingConfig") or {})
+        self.revision_id = str(uuid4())
 
     def _configure_logging(self, config: dict[str, Any]) -> None:
         self.logging_config = {
@@ -73,7 +87,11 @@ class LocalFunction(moto_lambda.LambdaFunction):
     def get_configuration(self, on_create: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # moto's signature
         """The configuration as the API returns it."""
         configuration: dict[str, Any] = super().get_configuration(on_create)
-        return {**configuration, "LoggingConfig": self.logging_config}
+        return {
+            **configuration,
+            "LoggingConfig": self.logging_config,
+            "RevisionId": self.revision_id,
+        }
 
     def update_configuration(self, config_updates: dict[str, Any]) -> dict[str, Any]:
         """Change what is named."""
@@ -82,6 +100,7 @@ class LocalFunction(moto_lambda.LambdaFunction):
         if "EphemeralStorage" in config_updates:
             self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
         super().update_configuration(config_updates)
+        self.revision_id = str(uuid4())
         return self.get_configuration()
 
     @property
@@ -117,7 +136,13 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
     def update_function_configuration(
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> Any:
-        """Change the configuration; environments made for the old one are retired."""
+        """Change the configuration; environments made for the old one are retired.
+
+        A change that names a revision which is no longer the function's is refused.
+        """
+        wanted = body.get("RevisionId")
+        if wanted and wanted != self.get_function(function_name).revision_id:
+            raise _PreconditionFailedError
         answer = super().update_function_configuration(function_name, qualifier, body)
         self._put(self.get_function(function_name))
         return answer
