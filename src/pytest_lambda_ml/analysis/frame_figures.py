@@ -5,24 +5,23 @@ They are those that `campaign.figures` makes of the same invocations one by one.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_lambda_ml.campaign.cold_start import waterfall
-from pytest_lambda_ml.campaign.ml_units import ml_units, reported_quality
+from pytest_lambda_ml.campaign.ml_units import quality_of, units_of
 from pytest_lambda_ml.campaign.result import CellFigures
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome, StartType
-from pytest_lambda_ml.store.invocations import invocation_of_row
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from pytest_lambda_ml.measure.pricing import Prices
-    from pytest_lambda_ml.model import Configuration, Invocation
+    from pytest_lambda_ml.model import Configuration
 
 __all__ = ["frame_figures", "priced"]
 
@@ -37,6 +36,16 @@ WARM_COLUMNS = [
     "gb_seconds_usd",
     "requests_usd",
 ]
+COLD_COLUMNS = (
+    "init_duration_ms",
+    "imports_ms",
+    "initialization_ms",
+    "processing_ms",
+    "initialization_started_at_ms",
+    "processing_ended_at_ms",
+    "duration_ms",
+    "restore_duration_ms",
+)
 
 
 def priced(frame: pd.DataFrame, prices: Prices) -> pd.DataFrame:
@@ -91,47 +100,65 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
         ),
         makespan_s=_makespan_s(counts),
         effective_concurrency=_overlap(*_busy_ms(counts)),
-        **_ml_units(counts[is_warm] if reporting[is_warm].any() else warm, batch, cost),
-        quality=reported_quality(_invocations(counts[reporting].head(1))),
+        **_ml_units(
+            warm,
+            counts["handler_figures"][is_warm] if reporting[is_warm].any() else None,
+            batch,
+            cost,
+        ),
+        quality=quality_of(_said(counts["handler_figures"][reporting].head(1))),
     )
 
 
-def _ml_units(warm: pd.DataFrame, batch_size: int, cost: float) -> dict[str, Any]:
-    """See `campaign.ml_units`; without figures of handlers there is only the rate of items."""
-    if "handler_figures" in warm:
-        return ml_units(_invocations(warm), batch_size, _decimal(cost))
-    durations = _present(warm["duration_ms"])
-    seconds = float(durations.sum()) / MS_PER_S
-    rate = {"items_per_s": durations.size * batch_size / seconds if seconds else None}
-    return {**ml_units((), batch_size, _decimal(0)), **rate}
+def _ml_units(
+    warm: pd.DataFrame, figures: pd.Series | None, batch_size: int, cost: float
+) -> dict[str, Any]:
+    """See `campaign.ml_units`; ``figures`` of the handlers, None where they say nothing."""
+    durations = warm["duration_ms"].to_numpy(dtype=np.float64)
+    if figures is not None:
+        known: list[float | None] = [
+            None if np.isnan(each) else each for each in durations.tolist()
+        ]
+        return units_of(known, _said(figures), batch_size, _decimal(cost))
+    seconds = float(np.nansum(durations)) / MS_PER_S
+    items = int(np.count_nonzero(durations > 0)) * batch_size  # not NaN either
+    rate = {"items_per_s": items / seconds if seconds else None}
+    return {**units_of((), (), batch_size, _decimal(0)), **rate}
+
+
+def _said(figures: pd.Series) -> list[dict[str, Any]]:
+    """What handlers said, of each row."""
+    return [json.loads(text) for text in figures.fillna(NO_FIGURES).tolist()]
 
 
 def _cold_starts(cold: pd.DataFrame) -> dict[str, Any]:
-    return {**waterfall(_invocations(cold))}
+    """See `campaign.cold_start.waterfall`."""
+    init, imports, loading, first, began, ended, duration, restore = (
+        cold[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in COLD_COLUMNS
+    )
+    ready = np.where(np.isnan(init), restore, init)
+    inside = ended - began <= np.nan_to_num(duration) + ONE_MS
+    own = imports + np.where(inside, 0.0, np.nan_to_num(loading))
+    parts = {
+        "init_ms_p50": ready,
+        "runtime_ms_p50": np.maximum(init - own, 0.0),
+        "imports_ms_p50": imports,
+        "initialization_ms_p50": loading,
+        "first_batch_ms_p50": first,
+        "cold_start_ms_p50": ready + np.where(inside, loading, loading * 0.0),
+    }
+    return {name: _median(values[~np.isnan(values)]) for name, values in parts.items()}
+
+
+def _median(values: NDArray[np.float64]) -> float | None:
+    return float(np.median(values)) if values.size else None
 
 
 def _reporting(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """The rows in which the handler said something of its own."""
-    said = frame["handler_figures"].astype("string").fillna(NO_FIGURES)
+    said = frame["handler_figures"].fillna(NO_FIGURES)
     reporting: NDArray[np.bool_] = (said != NO_FIGURES).to_numpy(dtype=bool)
     return reporting
-
-
-def _invocations(frame: pd.DataFrame) -> list[Invocation]:
-    """Rows as the objects that a campaign has: for the few of which there is more to say."""
-    if frame.empty:
-        return []
-    columns = {}
-    for name in frame.columns:
-        present = frame[name].notna().to_numpy()
-        if present.any():
-            columns[str(name)] = zip(frame[name].tolist(), present, strict=True)
-    return [
-        invocation_of_row(
-            {name: value for name, (value, present) in zip(columns, row, strict=True) if present}
-        )
-        for row in zip(*columns.values(), strict=True)
-    ]
 
 
 def _present(values: pd.Series) -> NDArray[np.float64]:

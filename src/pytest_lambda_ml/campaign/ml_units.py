@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_lambda_ml.measure.statistics import mean, percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from pytest_lambda_ml.model import Invocation
 
-__all__ = ["QUALITY_PREFIX", "ml_units", "reported_quality"]
+    Figures = Mapping[str, Any]
+
+__all__ = ["QUALITY_PREFIX", "ml_units", "quality_of", "reported_quality", "units_of"]
 
 QUALITY_PREFIX = "quality_"
 MEDIAN = 50
@@ -26,25 +28,47 @@ MILLION = 1_000_000
 
 
 def ml_units(warm: Sequence[Invocation], batch_size: int, cost_usd: Decimal) -> dict[str, Any]:
-    """The fields of `CellFigures` in items and tokens; ``cost_usd`` is that of these invocations.
+    """See `units_of`; ``cost_usd`` is that of these invocations."""
+    return units_of(
+        [item.report.duration_ms if item.report else None for item in warm],
+        [item.record.figures if item.record else {} for item in warm],
+        batch_size,
+        cost_usd,
+    )
+
+
+def units_of(
+    durations_ms: Sequence[float | None],
+    figures: Sequence[Figures],
+    batch_size: int,
+    cost_usd: Decimal,
+) -> dict[str, Any]:
+    """The fields of `CellFigures` in items and tokens, of invocations that together cost so much.
 
     Rates are those of one environment: what all invocations did over the time that all took,
     because a mean of rates would count the fast ones twice. Tokens are ``None`` where some
     invocation does not report them; they are means for each item.
     """
-    timed = [item for item in warm if item.report and item.report.duration_ms]
-    seconds = sum(item.report.duration_ms or 0.0 for item in timed if item.report) / MS_PER_S
+    timed = [
+        (duration_ms, told)
+        for duration_ms, told in zip(durations_ms, figures, strict=True)
+        if duration_ms
+    ]
+    seconds = sum(duration_ms for duration_ms, _ in timed) / MS_PER_S
     items = len(timed) * batch_size
-    prompt, new = _reported(timed, "prompt_tokens"), _reported(timed, "new_tokens")
+    said = [told for _, told in timed]
+    prompt, new = _reported(said, "prompt_tokens"), _reported(said, "new_tokens")
     written = sum(new) if new else 0
     return {
         "items_per_s": items / seconds if seconds else None,
         "tokens_per_s": written / seconds if written and seconds else None,
         "time_to_first_token_ms": percentile(
-            _reported(timed, "time_to_first_token_ms") or [], MEDIAN
+            _reported(said, "time_to_first_token_ms") or [], MEDIAN
         ),
         "cost_usd_per_million_tokens": (
-            float(cost_usd) / written * MILLION if written and len(timed) == len(warm) else None
+            float(cost_usd) / written * MILLION
+            if written and len(timed) == len(durations_ms)
+            else None
         ),
         "prompt_tokens": _per_item(prompt, batch_size),
         "new_tokens": _per_item(new, batch_size),
@@ -53,11 +77,15 @@ def ml_units(warm: Sequence[Invocation], batch_size: int, cost_usd: Decimal) -> 
 
 def reported_quality(invocations: Iterable[Invocation]) -> dict[str, float]:
     """What the records say of the model's quality, by name; all environments run the same model."""
-    for item in invocations:
-        figures = item.record.figures if item.record else {}
+    return quality_of(item.record.figures for item in invocations if item.record)
+
+
+def quality_of(figures: Iterable[Figures]) -> dict[str, float]:
+    """The first quality that handlers report."""
+    for told in figures:
         found = {
             name.removeprefix(QUALITY_PREFIX): float(value)
-            for name, value in figures.items()
+            for name, value in told.items()
             if name.startswith(QUALITY_PREFIX) and isinstance(value, int | float)
         }
         if found:
@@ -65,11 +93,11 @@ def reported_quality(invocations: Iterable[Invocation]) -> dict[str, float]:
     return {}
 
 
-def _reported(invocations: Iterable[Invocation], name: str) -> list[float] | None:
+def _reported(figures: Iterable[Figures], name: str) -> list[float] | None:
     """This figure of each invocation; ``None`` when one of them lacks it."""
     values = []
-    for item in invocations:
-        value = item.record.figures.get(name) if item.record else None
+    for told in figures:
+        value = told.get(name)
         if not isinstance(value, int | float):
             return None
         values.append(float(value))
