@@ -31,10 +31,15 @@ __all__ = [
     "Report",
     "StartRecord",
     "StartType",
+    "SuccessRecord",
+    "Trigger",
     "vcpu",
 ]
 
 Architecture = Literal["x86_64", "arm64"]
+
+Trigger = Literal["sns", "async", "sync"]
+"""What invokes a function: a topic, or Lambda's Invoke, asynchronous or waiting for the answer."""
 
 MEMORY_MB_PER_VCPU = 1769
 """Memory at which a function has the equivalent of one vCPU (AWS Lambda documentation)."""
@@ -78,7 +83,8 @@ class Configuration:
 
     ``region`` is given where a campaign has several; with one it is not part of the id.
     With ``snap_start`` a published version is invoked, whose environments are restored from a
-    snapshot of its initialisation. ``log_format`` is that of the platform's lines.
+    snapshot of its initialisation. ``log_format`` is that of the platform's lines. A ``trigger``
+    other than SNS is part of the id.
     """
 
     algorithm: str
@@ -92,12 +98,14 @@ class Configuration:
     snap_start: bool = False
     log_format: Literal["text", "json"] = "text"
     region: str | None = None
+    trigger: Trigger = "sns"
 
     @property
     def cell_id(self) -> str:
         """The values that make the test's id and the key by which runs are compared."""
         values = (self.algorithm, self.engine, self.memory_mb, self.concurrency, self.batch_size)
-        return "-".join(map(str, (*values, self.region) if self.region else values))
+        more = (None if self.trigger == "sns" else self.trigger, self.region)
+        return "-".join(map(str, (*values, *filter(None, more))))
 
     @property
     def snapshot_mb(self) -> int | None:
@@ -125,10 +133,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class PublishedMessage:
-    """A message that SNS accepted."""
+    """A message that was accepted: by SNS, or by Lambda itself.
+
+    ``message_id`` is SNS's, or the request id that an asynchronous Invoke returns; ``None`` for a
+    synchronous one, whose request id comes with the answer.
+    """
 
     sample_id: str
-    message_id: str
+    message_id: str | None
     published_at_ms: int
 
 
@@ -240,7 +252,8 @@ class FailureRecord:
     """A record that Lambda sent to the function's on-failure destination.
 
     ``condition`` is ``"RetriesExhausted"`` or ``"EventAgeExceeded"``; the latter is the evidence
-    that an event was throttled until it aged out.
+    that an event was throttled until it aged out. The answer of a synchronous Invoke that failed
+    is one, too, with ``"FunctionError"``, or ``"TooManyRequests"`` where it was never let in.
     """
 
     request_id: str
@@ -250,6 +263,19 @@ class FailureRecord:
     sample_id: str | None
     error_type: str | None = None
     error_message: str | None = None
+    sns_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessRecord:
+    """That an invocation went well: by the on-success destination, or by a synchronous answer.
+
+    ``sample_id`` is known with an answer, ``sns_message_id`` where an event of SNS succeeded.
+    """
+
+    request_id: str
+    sample_id: str | None = None
+    sns_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -304,4 +304,10 @@ def test_what_is_not_there_does_not_exist(clients: AwsClients) -> None:
     names[Kind.TASK] = "arn:aws:ecs:eu-west-1:123456789012:task/none/1"
     from pytest_lambda_ml.aws.ledger import Resource
 
+    names |= {
+        Kind.SETTINGS: "plml-none?MemorySize=512&Description=",
+        Kind.VERSION: "plml-none?Description=plml-0-001",
+        Kind.ALIAS: "plml-none:plml-0-001",
+        Kind.STATEMENT: "plml-none:plml-0-001/plml-0-001",
+    }
     assert [kind for kind, name in names.items() if exists(clients, Resource(kind, name))] == []

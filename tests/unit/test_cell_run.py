@@ -51,7 +51,7 @@ class FakeSource:
         self.clock.now_s += self.poll_takes_s
         return [item for batch in self._due(self.events) for item in batch]
 
-    def poll_failures(self) -> list[FailureRecord]:
+    def poll_answers(self) -> list[FailureRecord]:
         return [item for batch in self._due(self.failures) for item in batch]
 
     def _due(self, timed: list) -> list:

@@ -163,7 +163,7 @@ def test_an_outcome_rests_on_this_evidence(case: Case) -> None:
     correlator = Correlator(RUN)
     correlator.add_published(published("00001"))
     correlator.add_events(case.events)
-    correlator.add_failures(case.failures)
+    correlator.add_answers(case.failures)
     assert correlator.settled == int(case.settled)
     (invocation,) = correlator.finish()
     assert invocation.outcome is case.outcome
@@ -172,7 +172,7 @@ def test_an_outcome_rests_on_this_evidence(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_order_of_evidence_does_not_matter(case: Case) -> None:
     backward = Correlator(RUN)
-    backward.add_failures(reversed(case.failures))
+    backward.add_answers(reversed(case.failures))
     for item in reversed(case.events):
         backward.add_events([item])
     backward.add_published(published("00001"))
@@ -387,7 +387,7 @@ def test_published_is_the_sum_of_outcomes_whatever_is_lost_doubled_or_shuffled(
     correlator.add_published(published(*samples))
     cut = data.draw(st.integers(0, len(arrived)))
     correlator.add_events(arrived[:cut])
-    correlator.add_failures(failures)
+    correlator.add_answers(failures)
     correlator.add_events(arrived[cut:])
     invocations = correlator.finish()
     assert [item.sample_id for item in invocations] == samples, "one outcome each, none twice"

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lambda_ml.measure.record import parse_failure_record, parse_record
-from pytest_lambda_ml.model import FailureRecord, InvocationRecord, StartRecord
+from pytest_lambda_ml.measure.record import (
+    parse_failure_record,
+    parse_record,
+    parse_success_record,
+)
+from pytest_lambda_ml.model import FailureRecord, InvocationRecord, StartRecord, SuccessRecord
 
 STARTED = StartRecord(
     run_id="run-1",
@@ -218,6 +222,7 @@ class TestFailureRecord:
             sample_id="00017",
             error_type="Runtime.ExitError",
             error_message="exit status 1",
+            sns_message_id="95df01b4",
         )
 
     def test_an_event_that_aged_out_has_no_response(self):
@@ -230,7 +235,17 @@ class TestFailureRecord:
             condition="EventAgeExceeded",
             run_id="run-1",
             sample_id="00017",
+            sns_message_id="95df01b4",
         )
+
+    def test_a_success_is_no_failure(self):
+        body = json.loads(failure_body())
+        body["requestContext"]["condition"] = "Success"
+        assert parse_failure_record(json.dumps(body)) is None
+        assert parse_success_record(json.dumps(body)) == SuccessRecord(
+            request_id="3604209a", sns_message_id="95df01b4"
+        )
+        assert parse_success_record(failure_body()) is None
 
     @pytest.mark.parametrize(
         ("arn", "name"),

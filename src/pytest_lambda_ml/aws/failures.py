@@ -1,15 +1,18 @@
-"""Receive the records of the on-failure queue: the evidence for what never logged a line."""
+"""Receive the records of the failure queue: the evidence for what never logged a line.
+
+Functions without the wrapper send it what went well, too: nothing in their logs says it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_ml.aws.translation import backend_errors
-from pytest_lambda_ml.measure.record import parse_failure_record
+from pytest_lambda_ml.measure.record import parse_failure_record, parse_success_record
 
 if TYPE_CHECKING:
     from pytest_lambda_ml.aws.session import AwsClients
-    from pytest_lambda_ml.model import FailureRecord
+    from pytest_lambda_ml.model import FailureRecord, SuccessRecord
 
 __all__ = ["FailureReceiver"]
 
@@ -18,15 +21,15 @@ MAX_MESSAGES = 10
 
 
 class FailureReceiver:
-    """Takes records off the session's on-failure queue."""
+    """Takes records off the session's failure queue."""
 
     def __init__(self, clients: AwsClients, queue_url: str) -> None:
         self._sqs = clients.sqs
         self._queue_url = queue_url
 
-    def poll(self) -> list[FailureRecord]:
+    def poll(self) -> list[FailureRecord | SuccessRecord]:
         """The records that are there now; each is deleted once read. Raises `BackendError`."""
-        records: list[FailureRecord] = []
+        records: list[FailureRecord | SuccessRecord] = []
         while True:
             with backend_errors(f"receiving from {self._queue_url}"):
                 answer = self._sqs.receive_message(
@@ -36,7 +39,8 @@ class FailureReceiver:
                 if not messages:
                     return records
                 self._delete(messages)
-            parsed = (parse_failure_record(message["Body"]) for message in messages)
+            bodies = [message["Body"] for message in messages]
+            parsed = (parse_failure_record(each) or parse_success_record(each) for each in bodies)
             records.extend(record for record in parsed if record is not None)
 
     def _delete(self, messages: list[dict[str, Any]]) -> None:

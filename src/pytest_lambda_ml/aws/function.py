@@ -17,10 +17,12 @@ from pytest_lambda_ml.aws.preflight import memory_ceiling, read_account_limits, 
 from pytest_lambda_ml.aws.resources import (
     Durable,
     SharedResources,
+    create_failure_queue,
     create_repository,
     create_shared_resources,
 )
-from pytest_lambda_ml.aws.translation import backend_errors, code_of
+from pytest_lambda_ml.aws.topic import connect_topic, qualified
+from pytest_lambda_ml.aws.translation import CONFLICT, backend_errors, code_of
 from pytest_lambda_ml.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ __all__ = ["ALIAS", "DeployedFunction", "Deployer"]
 ALIAS = "measured"
 """The alias of the published version that a cell with SnapStart invokes."""
 
-CONFLICT = "ResourceConflictException"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedFunction:
@@ -46,19 +46,30 @@ class DeployedFunction:
     ``arn`` is what is invoked: with SnapStart that of an alias. ``configuration`` has the ephemeral
     storage that the package needs. ``messages`` is the number of messages that its event age was
     derived for. ``reserved`` is ``False`` where the account's whole quota is what limits it.
-    ``notes`` are the package's.
+    Without a topic it is invoked directly.
+
+    A ``bare`` function was there before and has no wrapper: ``name`` is then what its version,
+    alias and topic are called, if there are any, and ``version`` that version. ``answered`` says
+    that its successes leave records or answers, ``since_ms`` from when on its log is read (AWS's
+    clock), ``pause_s`` what lies between two messages; ``notes`` tell what is to be known of its
+    results.
     """
 
     configuration: Configuration
     name: str
     arn: str
-    topic_arn: str
-    subscription_arn: str
+    topic_arn: str | None
+    subscription_arn: str | None
     log_group: str
     package_sha256: str
     weights: str | None
     messages: int
     reserved: bool = True
+    bare: bool = False
+    version: str | None = None
+    answered: bool = True
+    since_ms: int | None = None
+    pause_s: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -88,6 +99,7 @@ class Deployer:
         self._tags = names.tags(run_id, created_at_s)
         self._durable = durable or Durable()
         self._shared: SharedResources | None = None
+        self._queue: tuple[str, str] | None = None
         self._repository = self._durable.repository
         self._codes: dict[str, dict[str, str]] = {}
         self._ceiling_mb: int | None = None
@@ -110,6 +122,21 @@ class Deployer:
                     kept_tags=self.keeper.tags if self.keeper else None,
                 )
         return self._shared
+
+    @property
+    def failure_queue(self) -> tuple[str, str]:
+        """URL and ARN of the session's failure queue, all that a function without package needs.
+
+        Raises `DeploymentError`.
+        """
+        if self._shared is not None:
+            return self._shared.queue_url, self._shared.queue_arn
+        if self._queue is None:
+            with backend_errors("creating the session's failure queue", DeploymentError):
+                self._queue = create_failure_queue(
+                    self._clients, self._ledger, self._run_id, self._tags
+                )
+        return self._queue
 
     def next_name(self, configuration: Configuration, package: Package | None = None) -> str:
         """A name for another function of this configuration, not used in this session yet.
@@ -159,8 +186,13 @@ class Deployer:
             self._limit(name, qualifier, reserved, shared, event_age_s=event_age_s)
             arn = self._clients.arn("lambda", f"function:{name}")
             arn = f"{arn}:{qualifier}" if qualifier else arn
-            topic_arn, subscription_arn = self._subscribe(name, arn, qualifier)
-            if self.keeper and self.keeper.knows(name):
+            topic_arn: str | None = None
+            subscription_arn: str | None = None
+            kept = self.keeper is not None and self.keeper.knows(name)
+            # A function that is kept has a topic whatever invokes it this time.
+            if configuration.trigger == "sns" or kept:
+                topic_arn, subscription_arn = self._subscribe(name, arn, qualifier)
+            if self.keeper and topic_arn and kept:
                 self.keeper.deployed(name, topic_arn, reserved=reserved is not None)
         return DeployedFunction(
             configuration=configuration,
@@ -303,48 +335,34 @@ class Deployer:
             MaximumRetryAttempts=0,
             MaximumEventAgeInSeconds=event_age_s,
             DestinationConfig={"OnFailure": {"Destination": shared.queue_arn}},
-            **_qualified(qualifier),
+            **qualified(qualifier),
         )
         self._settle(name)
 
     def _subscribe(self, name: str, function_arn: str, qualifier: str | None) -> tuple[str, str]:
         """A topic of the function's own name that invokes it: (topic ARN, subscription ARN)."""
-        topic_arn = self._clients.arn("sns", name)
-        self._ledger.announce(Resource(Kind.TOPIC, topic_arn, owner=name))
-        if self.keeper and self.keeper.knows(name):
-            # It may be there, and SNS refuses other tags than it has.
-            self._clients.sns.create_topic(Name=name)
-            self.keeper.tag_topic(topic_arn)
-        else:
-            pairs = [{"Key": key, "Value": value} for key, value in self._tags.items()]
-            self._clients.sns.create_topic(Name=name, Tags=pairs)
-        self._permit(name, topic_arn, qualifier)
-        self._ledger.announce(Resource(Kind.SUBSCRIPTION, topic_arn, owner=name))
-        subscription_arn: str = self._clients.sns.subscribe(
-            TopicArn=topic_arn, Protocol="lambda", Endpoint=function_arn, ReturnSubscriptionArn=True
-        )["SubscriptionArn"]
-        return topic_arn, subscription_arn
 
-    def _permit(self, name: str, topic_arn: str, qualifier: str | None) -> None:
-        try:
-            self._clients.lambda_.add_permission(
-                FunctionName=name,
-                StatementId="topic",
-                Action="lambda:InvokeFunction",
-                Principal="sns.amazonaws.com",
-                SourceArn=topic_arn,
-                **_qualified(qualifier),
-            )
-        except ClientError as error:
-            if code_of(error) != CONFLICT:  # the statement is there: its answer was lost
-                raise
-        self._settle(name)
+        def create(topic_arn: str) -> None:
+            if self.keeper and self.keeper.knows(name):
+                # It may be there, and SNS refuses other tags than it has.
+                self._clients.sns.create_topic(Name=name)
+                self.keeper.tag_topic(topic_arn)
+            else:
+                pairs = [{"Key": key, "Value": value} for key, value in self._tags.items()]
+                self._clients.sns.create_topic(Name=name, Tags=pairs)
+
+        return connect_topic(
+            self._clients,
+            self._ledger,
+            name,
+            function=name,
+            arn=function_arn,
+            qualifier=qualifier,
+            statement="topic",
+            create=create,
+        )
 
 
 def _has_code(current: Mapping[str, Any], package: Package) -> bool:
     """Whether a function has this very code."""
     return bool(current["CodeSha256"] == package.code_sha256)
-
-
-def _qualified(qualifier: str | None) -> dict[str, str]:
-    return {"Qualifier": qualifier} if qualifier else {}

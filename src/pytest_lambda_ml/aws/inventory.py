@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pytest_lambda_ml.aws import names
+from pytest_lambda_ml.aws import names, put_back
 from pytest_lambda_ml.aws.ledger import Kind, Resource
 from pytest_lambda_ml.aws.removal import is_gone, task_runs
 from pytest_lambda_ml.aws.translation import NOT_ALLOWED, backend_errors, code_of
@@ -206,6 +206,10 @@ _LOOKS: dict[Kind, Callable[[AwsClients, str], bool]] = {
     Kind.ROLE: _answers(lambda c, name: c.iam.list_role_policies(RoleName=name)),
     Kind.OBJECTS: _has_objects,
     Kind.TASK: task_runs,
+    Kind.SETTINGS: put_back.is_changed,
+    Kind.VERSION: lambda c, entry: any(put_back.find_versions(c, entry)),
+    Kind.ALIAS: put_back.has_alias,
+    Kind.STATEMENT: put_back.has_statement,
 }
 
 

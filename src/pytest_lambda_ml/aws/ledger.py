@@ -35,6 +35,10 @@ class Kind(StrEnum):
     REPOSITORY = "repository"
     OBJECTS = "objects"
     TASK = "task"
+    SETTINGS = "settings"
+    VERSION = "version"
+    ALIAS = "alias"
+    STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Resource:
     Objects are those of a run in a bucket that is not its own, as ``bucket/prefix``. A task of ECS
     goes by its ARN, which is known only once it has been started: it alone is written down after
     that, and ends by itself.
+
+    The last four kinds are what is done to a function that was there before, see `aws.borrow`:
+    settings are what to put back, ``function?MemorySize=512&Description=…``; a version goes by its
+    function and description, ``function?Description=…``; an alias is ``function:alias``; a
+    statement of a policy ``function:alias/statement``.
 
     ``owner`` is the function that it belongs to, ``None`` for what the session shares.
     """

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from pytest_lambda_ml.aws.removal import is_gone
 from pytest_lambda_ml.aws.translation import backend_errors
 from pytest_lambda_ml.model import LogEvent
 
@@ -22,12 +25,16 @@ class LogPoller:
     Late events have early timestamps, so the start of a poll stays fixed from one `begin` to the
     next and events are told apart by their id. No clock of this machine is compared with the
     functions': the start follows the timestamps that the group itself has shown.
+
+    A group that is not the session's may be there or not, as it comes with the first line; it is
+    read from ``since_ms`` on, which is a time that AWS has told.
     """
 
-    def __init__(self, clients: AwsClients, log_group: str) -> None:
+    def __init__(self, clients: AwsClients, log_group: str, *, since_ms: int | None = None) -> None:
         self._logs = clients.logs
         self._log_group = log_group
-        self._start_ms = 0
+        self._may_be_missing = since_ms is not None
+        self._start_ms = max(0, (since_ms or 0) - OVERLAP_MS)
         self._latest_ms = 0
         self._seen: dict[str, int] = {}
 
@@ -44,8 +51,7 @@ class LogPoller:
         fresh: list[LogEvent] = []
         request: dict[str, Any] = {"logGroupName": self._log_group, "startTime": self._start_ms}
         while True:
-            with backend_errors(f"reading log group {self._log_group}"):
-                page = self._logs.filter_log_events(**request)
+            page = self._page(request)
             for event in map(_log_event, page.get("events", ())):
                 if event.event_id not in self._seen:
                     self._seen[event.event_id] = event.timestamp_ms
@@ -56,6 +62,16 @@ class LogPoller:
             request["nextToken"] = token
         self._latest_ms = max([self._latest_ms, *(event.timestamp_ms for event in fresh)])
         return fresh
+
+    def _page(self, request: dict[str, Any]) -> dict[str, Any]:
+        with backend_errors(f"reading log group {self._log_group}"):
+            try:
+                page: dict[str, Any] = self._logs.filter_log_events(**request)
+            except ClientError as error:
+                if not (self._may_be_missing and is_gone(error)):
+                    raise
+                return {}
+        return page
 
 
 def _log_event(event: dict[str, Any]) -> LogEvent:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from pytest_lambda_ml.aws import put_back
 from pytest_lambda_ml.aws.translation import backend_errors, code_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Action(StrEnum):
     DELETE_REPOSITORY = "delete repository"
     DELETE_OBJECTS = "delete objects"
     STOP_TASK = "stop task"
+    PUT_SETTINGS_BACK = "put back settings"
+    REMOVE_STATEMENT = "remove statement"
+    DELETE_ALIAS = "delete alias"
+    DELETE_VERSION = "delete version"
 
 
 # The codes with which AWS's services say that there is no such resource.
@@ -163,4 +168,8 @@ _STEPS: dict[Action, Callable[[AwsClients, str], None]] = {
     Action.DELETE_REPOSITORY: _delete_repository,
     Action.DELETE_OBJECTS: _delete_objects,
     Action.STOP_TASK: _stop_task,
+    Action.PUT_SETTINGS_BACK: put_back.put_settings_back,
+    Action.REMOVE_STATEMENT: put_back.remove_statement,
+    Action.DELETE_ALIAS: put_back.delete_alias,
+    Action.DELETE_VERSION: put_back.delete_versions,
 }

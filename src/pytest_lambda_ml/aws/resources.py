@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Durable",
     "SharedResources",
+    "create_failure_queue",
     "create_repository",
     "create_shared_resources",
     "unless_there",
@@ -100,17 +101,7 @@ def create_shared_resources(
         clients.logs.create_log_group(logGroupName=log_group, tags=tags)
     clients.logs.put_retention_policy(logGroupName=log_group, retentionInDays=LOG_RETENTION_DAYS)
 
-    queue = names.queue_name(run_id)
-    ledger.announce(Resource(Kind.QUEUE, queue))
-    queue_url = clients.sqs.create_queue(
-        QueueName=queue,
-        Attributes={
-            "MessageRetentionPeriod": str(QUEUE_RETENTION_S),
-            "VisibilityTimeout": str(VISIBILITY_TIMEOUT_S),
-        },
-        tags=tags,
-    )["QueueUrl"]
-
+    queue_url, queue_arn = create_failure_queue(clients, ledger, run_id, tags)
     whose, tags = (run_id, tags) if kept_tags is None else (names.KEPT, kept_tags)
     bucket = given.bucket or _bucket(clients, ledger, whose, tags)
     if given.role is None:
@@ -121,10 +112,27 @@ def create_shared_resources(
         role_arn=role_arn,
         bucket=bucket,
         queue_url=queue_url,
-        queue_arn=clients.arn("sqs", queue),
+        queue_arn=queue_arn,
         log_group=log_group,
         bucket_stays=bool(given.bucket or kept_tags),
     )
+
+
+def create_failure_queue(
+    clients: AwsClients, ledger: Ledger, run_id: str, tags: dict[str, str]
+) -> tuple[str, str]:
+    """The queue of what came to nothing: its URL and its ARN. Creating it again changes nothing."""
+    queue = names.queue_name(run_id)
+    ledger.announce(Resource(Kind.QUEUE, queue))
+    queue_url: str = clients.sqs.create_queue(
+        QueueName=queue,
+        Attributes={
+            "MessageRetentionPeriod": str(QUEUE_RETENTION_S),
+            "VisibilityTimeout": str(VISIBILITY_TIMEOUT_S),
+        },
+        tags=tags,
+    )["QueueUrl"]
+    return queue_url, clients.arn("sqs", queue)
 
 
 def create_repository(clients: AwsClients, ledger: Ledger, whose: str, tags: dict[str, str]) -> str:

@@ -32,6 +32,8 @@ MAX_ATTEMPTS_ENDPOINT = 2
 CONNECTIONS = 20
 """S3 uploads take ten at a time; every other client is used by one thread."""
 DUMMY_KEY = "local"
+ANSWER_GRACE_S = 30.0
+"""A synchronous request waits for an environment, which starts, before it runs."""
 
 # Each entry: (configuration name, environment variables, default, converter), as botocore has it.
 _NO_USER_CONFIGURATION = {
@@ -87,6 +89,34 @@ class AwsClients:
                 made.meta.events.register("before-send", self._pace.of(service))
             self._clients[service] = made
         return self._clients[service]
+
+    def impatient(self) -> Any:
+        """A Lambda client that repeats what AWS or the network failed at, and nothing else."""
+        if "impatient" not in self._clients:
+            with backend_errors("a client for lambda"):
+                made = self._session.client(
+                    "lambda", endpoint_url=self.endpoint_url, config=self._config
+                )
+            if self._pace is not None:
+                made.meta.events.register("before-send", self._pace.of("lambda"))
+            self._clients["impatient"] = made
+        return self._clients["impatient"]
+
+    def waiting(self, timeout_s: float, in_flight: int) -> Any:
+        """A Lambda client for synchronous invocations, as many as ``in_flight`` at a time.
+
+        It waits for an answer as long as a function may take, and repeats nothing by itself: an
+        invocation whose answer was lost may have run.
+        """
+        own = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            read_timeout=timeout_s + ANSWER_GRACE_S,
+            max_pool_connections=in_flight,
+        )
+        with backend_errors("a client for lambda"):
+            return self._session.client(
+                "lambda", endpoint_url=self.endpoint_url, config=self._config.merge(own)
+            )
 
     lambda_ = property(lambda self: self.client("lambda"))
     sns = property(lambda self: self.client("sns"))

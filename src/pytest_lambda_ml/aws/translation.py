@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "CONFLICT",
     "NOT_ALLOWED",
     "backend_errors",
     "code_of",
@@ -35,6 +36,9 @@ __all__ = [
     "said",
     "unreachable",
 ]
+
+CONFLICT = "ResourceConflictException"
+"""Lambda: the thing is there already, or another change is under way."""
 
 NOT_ALLOWED = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"})
 """The codes by which services say that a policy does not allow a call."""

@@ -2,14 +2,17 @@
 
 A message is followed by its sample id, which is unique in a run. The wrapper's records (and, for
 what never logged, the on-failure record) say which request carried which sample; REPORT lines know
-only the request. Evidence may come in any order, twice, or not at all.
+only the request. Functions without the wrapper are accounted for as `campaign.accounting` says.
+Evidence may come in any order, twice, or not at all.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.campaign.accounting import WRAPPED
 from pytest_lambda_ml.campaign.evidence import (
     NEVER_RAN,
     attempts,
@@ -24,13 +27,15 @@ from pytest_lambda_ml.model import (
     Outcome,
     PublishedMessage,
     StartRecord,
+    SuccessRecord,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_lambda_ml.campaign.accounting import Accounting
     from pytest_lambda_ml.campaign.evidence import Attempt, Fact
-    from pytest_lambda_ml.model import LogEvent
+    from pytest_lambda_ml.model import LogEvent, StartType
 
 __all__ = ["Correlator", "correlate"]
 
@@ -41,13 +46,13 @@ def correlate(
     run_id: str,
     published: Iterable[PublishedMessage],
     events: Iterable[LogEvent],
-    failures: Iterable[FailureRecord] = (),
+    answers: Iterable[FailureRecord | SuccessRecord] = (),
 ) -> tuple[Invocation, ...]:
     """The invocations of all published messages, in their order; see `Correlator`."""
     correlator = Correlator(run_id)
     correlator.add_published(published)
     correlator.add_events(events)
-    correlator.add_failures(failures)
+    correlator.add_answers(answers)
     return correlator.finish()
 
 
@@ -55,6 +60,7 @@ def correlate(
 class _Sample:
     requests: set[str] = field(default_factory=set)
     failures: dict[str, FailureRecord] = field(default_factory=dict)
+    successes: set[str] = field(default_factory=set)
 
 
 class Correlator:
@@ -65,9 +71,12 @@ class Correlator:
     is ``missing``, unless an on-failure record says more.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, accounting: Accounting = WRAPPED) -> None:
         self._run_id = run_id
+        self._accounting = accounting
         self._published: dict[str, PublishedMessage] = {}
+        self._sample_of_message: dict[str, str] = {}
+        self._unclaimed: deque[str] = deque()
         self._samples: dict[str, _Sample] = {}
         self._sample_of: dict[str, str] = {}
         self._facts: dict[str, dict[tuple[str, str], Fact]] = {}
@@ -106,7 +115,9 @@ class Correlator:
     def add_published(self, messages: Iterable[PublishedMessage]) -> None:
         """Messages that SNS accepted; a second acceptance of a sample changes nothing."""
         for message in messages:
-            self._published.setdefault(message.sample_id, message)
+            if message.sample_id not in self._published:
+                self._published[message.sample_id] = message
+                self._await(message)
             self._update(message.sample_id)
 
     def add_events(self, events: Iterable[LogEvent]) -> None:
@@ -116,21 +127,23 @@ class Correlator:
             fact = read_event(event)
             self._streams.setdefault(event.log_stream, Stream()).add(event, fact)
             request_id = self._file(fact) if fact else None
-            if fact is not None and request_id is not None:
-                self._heard.append(fact)
             if request_id is not None and request_id in self._sample_of:
                 touched.add(self._sample_of[request_id])
         for sample_id in touched:
             self._update(sample_id)
 
-    def add_failures(self, records: Iterable[FailureRecord]) -> None:
-        """Records of the on-failure queue, those of other cells among them."""
+    def add_answers(self, records: Iterable[FailureRecord | SuccessRecord]) -> None:
+        """Records of the failure queue and answers, those of other cells among them."""
         for record in records:
-            if record.run_id != self._run_id or record.sample_id is None:
+            sample_id = self._sample_answered(record)
+            if sample_id is None:
                 continue
-            self._assign(record.request_id, record.sample_id)
-            self._samples[record.sample_id].failures[record.request_id] = record
-            self._update(record.sample_id)
+            self._assign(record.request_id, sample_id)
+            if isinstance(record, FailureRecord):
+                self._samples[sample_id].failures[record.request_id] = record
+            else:
+                self._samples[sample_id].successes.add(record.request_id)
+            self._update(sample_id)
 
     def take_settled(self) -> tuple[Invocation, ...]:
         """The invocations settled since the last call."""
@@ -181,12 +194,51 @@ class Correlator:
             if value.run_id != self._run_id:
                 return None
             self._assign(request_id, value.sample_id)
+        elif request_id not in self._sample_of and self._is_of_the_cell(fact.log_stream):
+            self._claim(request_id)
         self._facts.setdefault(request_id, {})[fact.log_stream, fact.event_id] = fact
+        if request_id in self._sample_of or not self._accounting.bare:
+            self._heard.append(fact)
         return request_id
 
     def _assign(self, request_id: str, sample_id: str) -> None:
+        if self._accounting.bare and request_id not in self._sample_of:
+            # Not before it is known to be ours: others may use the function meanwhile.
+            self._heard.extend(self._facts.get(request_id, {}).values())
         self._sample_of[request_id] = sample_id
         self._sample(sample_id).requests.add(request_id)
+
+    def _await(self, message: PublishedMessage) -> None:
+        """Remember by what the message's request will be known, if it is not known already."""
+        if message.message_id is None:
+            return
+        match self._accounting.tie:
+            case "message ids":
+                self._assign(message.message_id, message.sample_id)
+            case "answers":
+                self._sample_of_message[message.message_id] = message.sample_id
+            case "streams":
+                self._unclaimed.append(message.sample_id)
+
+    def _sample_answered(self, record: FailureRecord | SuccessRecord) -> str | None:
+        """The sample that an answer or a record is about; ``None`` for one of another cell."""
+        if isinstance(record, SuccessRecord) and record.sample_id is not None:
+            return record.sample_id
+        if isinstance(record, FailureRecord) and record.run_id == self._run_id and record.sample_id:
+            return record.sample_id
+        by_message = self._sample_of_message.get(record.sns_message_id or "")
+        return by_message or self._sample_of.get(record.request_id)
+
+    def _is_of_the_cell(self, log_stream: str) -> bool:
+        """Whether what is logged there belongs to the cell, whichever request it is."""
+        return self._accounting.tie == "streams" and f"[{self._accounting.version}]" in log_stream
+
+    def _claim(self, request_id: str) -> None:
+        """Take a request for the next message, or, when each has one, for a duplicate."""
+        if self._unclaimed:
+            self._assign(request_id, self._unclaimed.popleft())
+        elif self._published:
+            self._assign(request_id, next(iter(self._published)))
 
     def _sample(self, sample_id: str) -> _Sample:
         return self._samples.setdefault(sample_id, _Sample())
@@ -205,7 +257,8 @@ class Correlator:
             self._fresh.append(sample_id)
         if outcome is not None:
             self._measure(found)
-        running = outcome is None and not sample.failures and any(item.running for item in found)
+        begun = self._accounting.bare or any(item.running for item in found)
+        running = outcome is None and not sample.failures and begun
         (self._running.add if running else self._running.discard)(sample_id)
 
     def _measure(self, found: list[Attempt]) -> None:
@@ -232,7 +285,7 @@ class Correlator:
         judged = [
             (attempt, outcome)
             for attempt in found
-            if (outcome := attempt.outcome(sample.failures.get(attempt.request_id))) is not None
+            if (outcome := self._outcome(sample, attempt)) is not None
         ]
         for attempt, outcome in judged:
             if outcome is Outcome.SUCCEEDED:
@@ -243,6 +296,19 @@ class Correlator:
         if dropped and not any(attempt.start for attempt in found):
             return None, Outcome.THROTTLED
         return (found[0] if found else None), None
+
+    def _outcome(self, sample: _Sample, attempt: Attempt) -> Outcome | None:
+        silent = self._accounting.bare and not self._accounting.answered
+        return attempt.outcome(
+            sample.failures.get(attempt.request_id),
+            succeeded=silent or attempt.request_id in sample.successes,
+        )
+
+    def _start(self, attempt: Attempt) -> StartType | None:
+        stream = self._streams[attempt.log_stream]
+        if self._accounting.bare:
+            return stream.bare_start_type(attempt, fresh=self._accounting.fresh)
+        return stream.start_type(attempt)
 
     def _invocation(self, sample_id: str) -> Invocation:
         sample = self._sample(sample_id)
@@ -255,7 +321,7 @@ class Correlator:
         return Invocation(
             sample_id=sample_id,
             outcome=outcome,
-            start=self._streams[attempt.log_stream].start_type(attempt) if attempt else None,
+            start=self._start(attempt) if attempt else None,
             report=attempt.report if attempt else None,
             record=attempt.record if attempt else None,
             failure=failure,

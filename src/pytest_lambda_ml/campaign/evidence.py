@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "EndLine", "Fact", "attempts", "failure_outcome", "read_event"]
 
-NEVER_RAN = frozenset({"EventAgeExceeded", "ZeroReservedConcurrency"})
-"""Conditions of an on-failure record that say: the event was throttled until it was dropped."""
+NEVER_RAN = frozenset({"EventAgeExceeded", "ZeroReservedConcurrency", "TooManyRequests"})
+"""Conditions of an on-failure record that say: the event was throttled until it was dropped.
+
+The last is the answer to a synchronous request that was not let in."""
 
 FULL_MEMORY = 0.95
 """A process killed with this share of its memory in use was killed for it. The share alone proves
@@ -109,8 +111,13 @@ class Attempt:
         """Whether it began and nothing says that it ended."""
         return self.start is not None and not (self.record or self.report or self.end_line)
 
-    def outcome(self, failure: FailureRecord | None = None) -> Outcome | None:
+    def outcome(
+        self, failure: FailureRecord | None = None, *, succeeded: bool = False
+    ) -> Outcome | None:
         """What the evidence shows; None as long as it does not suffice.
+
+        ``succeeded`` says that an answer or a record of its success is there, or that a REPORT
+        with nothing wrong is all that can be had.
 
         ========================= ================== ==============================================
         REPORT                    wrapper's record   outcome
@@ -122,7 +129,8 @@ class Attempt:
         nothing wrong             with an error      failed
         nothing wrong             without error      succeeded
         nothing wrong             none               by the old-style line or the on-failure record,
-                                                     else not known: its end record was lost
+                                                     or succeeded; else not known: its end record
+                                                     was lost
         none                      any                not known: nobody knows what it cost
         ========================= ================== ==============================================
         """
@@ -139,7 +147,9 @@ class Attempt:
             return Outcome.FAILED
         if self.record is not None:
             return Outcome.FAILED if self.record.error_type else Outcome.SUCCEEDED
-        return failure_outcome(failure) if failure else None
+        if failure is not None:
+            return failure_outcome(failure)
+        return Outcome.SUCCEEDED if succeeded else None
 
     def _killed_for_memory(self, report: Report, failure: FailureRecord | None) -> bool:
         said = failure.error_message if failure else None

@@ -85,6 +85,7 @@ def cell_figures(
             log_bytes,
             prices,
             snapshot_mb=configuration.snapshot_mb,
+            through_sns=configuration.trigger == "sns",
         ),
         makespan_s=makespan_s,
         effective_concurrency=max_overlap(_busy_ms(invocations)),

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.campaign.correlate import Correlator
     from pytest_lambda_ml.campaign.deadline import Deadline
     from pytest_lambda_ml.campaign.evidence import Fact
-    from pytest_lambda_ml.model import FailureRecord, Invocation, LogEvent, PublishedMessage
+    from pytest_lambda_ml.model import (
+        FailureRecord,
+        Invocation,
+        LogEvent,
+        PublishedMessage,
+        SuccessRecord,
+    )
 
 __all__ = ["CellRun", "CellSource", "Progress"]
 
@@ -44,13 +50,13 @@ class CellSource(Protocol):
     """Where messages go to and evidence comes from. Each method raises `BackendError`."""
 
     def publish(self, messages: Sequence[Message]) -> Iterator[tuple[PublishedMessage, ...]]:
-        """Publish; yield what was accepted, call by call."""
+        """Publish; yield what was accepted, call by call; now and then nothing, while waiting."""
 
     def poll_events(self) -> list[LogEvent]:
         """Log events not given before."""
 
-    def poll_failures(self) -> list[FailureRecord]:
-        """Records of the on-failure queue not given before."""
+    def poll_answers(self) -> list[FailureRecord | SuccessRecord]:
+        """Records of the failure queue, and answers of invocations, not given before."""
 
 
 class Allowance(Protocol):
@@ -68,8 +74,8 @@ class CellRun:
 
     ``pause_s`` gives the length of the next pause between two polls. ``deadline`` starts to count
     when the last message is published. ``on_heard`` is called with each report and record,
-    ``on_settled`` with each message whose outcome has become known. Without an ``allowance`` all
-    messages are published at once.
+    ``on_settled`` with each message whose outcome has become known. Without an ``allowance`` and a
+    ``window`` all messages are published at once; a window is how many may be under way.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class CellRun:
         on_settled: Callable[[Invocation], None],
         on_heard: Callable[[Fact], None] = lambda _: None,
         allowance: Allowance | None = None,
+        window: int | None = None,
     ) -> None:
         self._cell_id = cell_id
         self._messages = messages
@@ -100,8 +107,11 @@ class CellRun:
         self._on_settled = on_settled
         self._on_heard = on_heard
         self._allowance = allowance
+        self._window = window
         self.stopped = False
         """Whether the allowance was spent before all messages were published."""
+        self.silent = False
+        """Whether the messages under way came to no end, so that no more were published."""
         self._started_s = clock.now()
         self._next_poll_s = self._started_s
 
@@ -126,11 +136,18 @@ class CellRun:
             elif self._correlator.outstanding:
                 self._wait(until=lambda: self._affordable(1) > 0)
             if not count and not self._affordable(1):
-                self.stopped = True
+                self.silent = not self._room(1)
+                self.stopped = not self.silent
                 return
 
+    def _room(self, wanted: int) -> int:
+        if self._window is None:
+            return wanted
+        return max(0, min(wanted, self._window - self._correlator.outstanding))
+
     def _affordable(self, wanted: int) -> int:
-        if self._allowance is None:
+        wanted = self._room(wanted)
+        if self._allowance is None or not wanted:
             return wanted
         return self._allowance.affordable(
             wanted,
@@ -140,15 +157,19 @@ class CellRun:
 
     def _publish_now(self, messages: Sequence[Message]) -> None:
         for accepted in self._source.publish(messages):
-            self._correlator.add_published(accepted)
-            self._on_published(accepted)
+            if accepted:
+                self._correlator.add_published(accepted)
+                self._on_published(accepted)
             if self._clock.now() >= self._next_poll_s:
                 self._poll()
             self._report()
 
     def _wait(self, until: Callable[[], bool] = lambda: False) -> None:
         """Until every message is settled, or the deadline has passed, or ``until`` says so."""
-        deadline = self._deadline(self._clock.now())
+        now = self._clock.now()
+        deadline = self._deadline(now)
+        if self._window is not None:
+            deadline = self._restarted(deadline, now)
         heard = self._correlator.evidence
         while self._correlator.outstanding and not until():
             self._poll()
@@ -156,20 +177,23 @@ class CellRun:
             now = self._clock.now()
             if self._correlator.evidence != heard:
                 heard = self._correlator.evidence
-                deadline = deadline.restart(
-                    now,
-                    outstanding=self._correlator.outstanding,
-                    longest_s=self._correlator.longest_s,
-                    running=self._correlator.running,
-                    throttling=self._correlator.throttling,
-                )
+                deadline = self._restarted(deadline, now)
             if not self._correlator.outstanding or deadline.passed(now):
                 return
             self._clock.sleep(min(self._next_poll_s, deadline.at_s) - now)
 
+    def _restarted(self, deadline: Deadline, now: float) -> Deadline:
+        return deadline.restart(
+            now,
+            outstanding=self._correlator.outstanding,
+            longest_s=self._correlator.longest_s,
+            running=self._correlator.running,
+            throttling=self._correlator.throttling,
+        )
+
     def _poll(self) -> None:
         began_s = self._clock.now()
-        self._correlator.add_failures(self._source.poll_failures())
+        self._correlator.add_answers(self._source.poll_answers())
         self._correlator.add_events(self._source.poll_events())
         for fact in self._correlator.take_heard():
             self._on_heard(fact)

@@ -8,9 +8,12 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from pytest_lambda_ml.aws.existing import look_up
 from pytest_lambda_ml.aws.function import DeployedFunction
+from pytest_lambda_ml.aws.invoke import check_payloads
 from pytest_lambda_ml.aws.publish import check_sizes
 from pytest_lambda_ml.aws.translation import unreachable
+from pytest_lambda_ml.campaign.accounting import accounting_of
 from pytest_lambda_ml.campaign.assemble import assemble_result, stored_cell
 from pytest_lambda_ml.campaign.backend import Backend
 from pytest_lambda_ml.campaign.budget import Allowance, MessageCost
@@ -18,6 +21,7 @@ from pytest_lambda_ml.campaign.clock import Clock, SystemClock
 from pytest_lambda_ml.campaign.correlate import Correlator
 from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S, Deadline
 from pytest_lambda_ml.campaign.keep import describe_dataset, heard, session_head, store_run
+from pytest_lambda_ml.campaign.load import Load
 from pytest_lambda_ml.campaign.plan import event_age_s, parallel_invocations, plan_messages
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
 from pytest_lambda_ml.campaign.run import CellRun, Progress
@@ -35,8 +39,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_lambda_ml.artifact import Package
+    from pytest_lambda_ml.aws.existing import ExistingFunction
     from pytest_lambda_ml.aws.ledger import Resource
     from pytest_lambda_ml.aws.message import Message
+    from pytest_lambda_ml.campaign.payloads import Payloads
     from pytest_lambda_ml.campaign.quality import ExpectedOutputs
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.model import Configuration
@@ -142,18 +148,70 @@ class CampaignSession:
         it. The first call also creates what the session shares: role, bucket, failure queue, log
         group. Raises `DeploymentError`; what the failed deployment had created is deleted again.
         """
-        self._used = True
         site = self._site(configuration)
-        name: str | None = None
-        try:
-            name = site.deployer.next_name(configuration, package)
-            function = site.deployer.deploy(
+        return self._set_up(
+            site,
+            configuration,
+            lambda: site.deployer.next_name(configuration, package),
+            lambda name: site.deployer.deploy(
                 name,
                 package,
                 configuration,
                 messages=messages,
                 event_age_s=self._event_age_s(configuration, messages),
-            )
+            ),
+        )
+
+    def look_up(self, function: str, region: str | None = None) -> ExistingFunction:
+        """What Lambda says of a function that exists already. Raises `DeploymentError`."""
+        self._used = True
+        try:
+            return look_up(self._site_in(region).backend.clients, function)
+        except DeploymentError as error:
+            self._notice(error)
+            raise
+
+    def borrow(
+        self,
+        existing: ExistingFunction,
+        configuration: Configuration,
+        *,
+        as_it_is: bool,
+        messages: int,
+        pause_s: float = 0.0,
+    ) -> DeployedFunction:
+        """Get a function that exists already ready for a cell, see `aws.borrow`.
+
+        Raises `DeploymentError`; what was done to the function by then is undone.
+        """
+        site = self._site(configuration)
+        return self._set_up(
+            site,
+            configuration,
+            lambda: site.deployer.next_name(configuration),
+            lambda name: site.borrower.borrow(
+                existing,
+                configuration,
+                name,
+                as_it_is=as_it_is,
+                messages=messages,
+                event_age_s=self._event_age_s(configuration, messages),
+                pause_s=pause_s,
+            ),
+        )
+
+    def _set_up(
+        self,
+        site: Site,
+        configuration: Configuration,
+        next_name: Callable[[], str],
+        make: Callable[[str], DeployedFunction],
+    ) -> DeployedFunction:
+        self._used = True
+        name: str | None = None
+        try:
+            name = next_name()
+            function = make(name)
         except DeploymentError as error:
             self._notice(error)
             self._journal.write(
@@ -191,21 +249,49 @@ class CampaignSession:
             invocations=invocations,
             first_sample=self._next_sample,
         )
-        site = self._site(configuration)
-        messages = site.publishable(messages)
+        messages = self._site(configuration).publishable(messages)
         check_sizes(messages, batch_size=configuration.batch_size)
-        self._next_sample += invocations
-        self._datasets[dataset.kind] = describe_dataset(dataset)
-        correlator = Correlator(self.run_id)
-        allowance = self._allowance(configuration, messages)
-        run = self._cell_run(function, dataset, messages, correlator, allowance)
+        load = Load(
+            messages=messages,
+            description=dataset.description,
+            kind=dataset.kind,
+            about=describe_dataset(dataset),
+            dataset=dataset,
+            expected=expected,
+        )
+        return self._execute(function, load)
+
+    def measure_payloads(
+        self, function: DeployedFunction, payloads: Payloads, *, invocations: int
+    ) -> CellResult:
+        """The same with payloads as they are, for a function without the wrapper.
+
+        Raises `MessageTooLargeError` besides, for what the trigger does not carry.
+        """
+        messages = payloads.messages(invocations, first_sample=self._next_sample)
+        check_payloads(messages, function.configuration.trigger)
+        load = Load(
+            messages=messages,
+            description=payloads.description,
+            kind=f"payload of {function.configuration.algorithm}",
+            about=payloads.about,
+        )
+        return self._execute(function, load)
+
+    def _execute(self, function: DeployedFunction, load: Load) -> CellResult:
+        configuration = function.configuration
+        site = self._site(configuration)
+        self._next_sample += len(load.messages)
+        self._datasets[load.kind] = load.about
+        correlator = Correlator(self.run_id, accounting_of(function))
+        allowance = self._allowance(configuration, load.messages)
+        run = self._cell_run(function, load, correlator, allowance)
         site.begin(function)
         try:
             run.execute()
         except KeyboardInterrupt:
             self.mark_partial(f"interrupted in {configuration.cell_id}")
-            why = "it was interrupted"
-            self._keep(function, dataset, messages, correlator, expected, partial=why)
+            self._keep(function, load, correlator, partial="it was interrupted")
             raise
         except LambdaMLError as error:
             self._notice(error)
@@ -219,9 +305,11 @@ class CampaignSession:
         if run.stopped:
             self.budget_spent = True
             self.mark_partial(f"the budget was spent in {configuration.cell_id}")
-        spent = "the budget was spent" if run.stopped else None
-        result = self._keep(function, dataset, messages, correlator, expected, partial=spent)
-        if not (run.stopped or correlator.outstanding or result.outcomes.missing):
+        why = "the budget was spent" if run.stopped else None
+        if run.silent:
+            why = "nothing was heard of the messages under way, so no more were sent"
+        result = self._keep(function, load, correlator, partial=why)
+        if not (why or correlator.outstanding or result.outcomes.missing):
             site.rest(function)
         return result
 
@@ -323,22 +411,24 @@ class CampaignSession:
 
     def _site(self, configuration: Configuration) -> Site:
         """Where a cell runs. Raises `DeploymentError` for a region that the session has not."""
-        region = configuration.region or self.backend.region
+        return self._site_in(configuration.region)
+
+    def _site_in(self, region: str | None) -> Site:
+        region = region or self.backend.region
         if region not in self._sites:
             raise DeploymentError(
-                f"{configuration.cell_id}: this session has no region {region}; it has "
-                f"{', '.join(self._sites)}"
+                f"this session has no region {region}; it has {', '.join(self._sites)}"
             )
         return self._sites[region]
 
     def _cell_run(
         self,
         function: DeployedFunction,
-        dataset: Dataset,
-        messages: Sequence[Message],
+        load: Load,
         correlator: Correlator,
         allowance: Allowance | None,
     ) -> CellRun:
+        messages = load.messages
         configuration, journal = function.configuration, self._journal
         site, cell_id = self._site(configuration), configuration.cell_id
         capacity_vcpu = site.backend.capacity_vcpu
@@ -360,7 +450,7 @@ class CampaignSession:
         return CellRun(
             cell_id=cell_id,
             messages=messages,
-            source=site.source(function, dataset),
+            source=site.source(function, load),
             correlator=correlator,
             deadline=deadline,
             clock=self._clock,
@@ -374,15 +464,14 @@ class CampaignSession:
                 "invocation", cell_id=cell_id, invocation=invocation
             ),
             allowance=allowance,
+            window=configuration.concurrency if function.bare else None,
         )
 
     def _keep(
         self,
         function: DeployedFunction,
-        dataset: Dataset,
-        messages: Sequence[Message],
+        load: Load,
         correlator: Correlator,
-        expected: Sequence[ExpectedOutputs],
         *,
         partial: str | None,
     ) -> CellResult:
@@ -390,13 +479,13 @@ class CampaignSession:
         result = assemble_result(
             self._site(function.configuration).backend,
             function,
-            messages,
+            load.messages,
             correlator,
             run_id=self.run_id,
             price_table=self._prices,
-            dataset=dataset.description,
+            dataset=load.description,
             partial=partial is not None,
-            expected=expected,
+            expected=load.expected,
         )
         result = replace(result, partial_reason=partial)
         self._results.append(result)

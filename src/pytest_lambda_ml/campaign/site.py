@@ -6,17 +6,19 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.aws import names
+from pytest_lambda_ml.aws.borrow import Borrower
 from pytest_lambda_ml.aws.claim import check_in, messages_prefix, too_large
 from pytest_lambda_ml.aws.failures import FailureReceiver
 from pytest_lambda_ml.aws.fargate import FargatePublisher
 from pytest_lambda_ml.aws.function import Deployer
 from pytest_lambda_ml.aws.images import push_image
 from pytest_lambda_ml.aws.inventory import find_by_tag, find_log_groups, still_there
+from pytest_lambda_ml.aws.invoke import Invoker
 from pytest_lambda_ml.aws.ledger import Kind, Ledger, Resource
 from pytest_lambda_ml.aws.logs import LogPoller
 from pytest_lambda_ml.aws.publisher_image import publisher_image
 from pytest_lambda_ml.aws.removal import Action, perform
-from pytest_lambda_ml.campaign.source import AwsSource, FargateSource
+from pytest_lambda_ml.campaign.source import AwsSource, FargateSource, InvokeSource
 from pytest_lambda_ml.campaign.teardown import purge_hint, tear_down
 from pytest_lambda_ml.errors import BackendError, DeploymentError
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.backend import Backend, Fargate
     from pytest_lambda_ml.campaign.clock import Clock
+    from pytest_lambda_ml.campaign.load import Load
     from pytest_lambda_ml.campaign.run import CellSource
-    from pytest_lambda_ml.datasets import Dataset
 
 __all__ = ["Site", "ledger_name"]
 
@@ -69,30 +71,69 @@ class Site:
             keep=backend.keep,
         )
         self._keeper = self.deployer.keeper
+        self.borrower = Borrower(
+            backend.clients,
+            self._ledger,
+            tags=names.tags(run_id, created_s),
+            failure_queue=lambda: self.deployer.failure_queue,
+        )
         self._logs: LogPoller | None = None
         self._fargate: FargatePublisher | None = None
 
-    def source(self, function: DeployedFunction, dataset: Dataset) -> CellSource:
+    def source(self, function: DeployedFunction, load: Load) -> CellSource:
         """Where the cell's messages go and its evidence comes from."""
-        clients, shared = self.backend.clients, self.deployer.shared
-        if self._logs is None:
-            self._logs = LogPoller(clients, shared.log_group)
-        failures = FailureReceiver(clients, shared.queue_url)
-        topic_arn = function.topic_arn
-        if self.backend.fargate is None:
-            return AwsSource(clients, topic_arn, self._logs, failures, self._clock)
+        clients, topic_arn = self.backend.clients, function.topic_arn
+        logs, failures = self._poller(function), self._receiver(function)
+        if function.configuration.trigger != "sns" or topic_arn is None:
+            return InvokeSource(self._invoker(function), logs, failures)
+        if self.backend.fargate is None or load.dataset is None:
+            return AwsSource(clients, topic_arn, logs, failures, self._clock)
+        shared = self.deployer.shared
         publisher = self._fargate = self._fargate or self._fargate_publisher(self.backend.fargate)
         return FargateSource(
             clients,
             topic_arn,
-            self._logs,
+            logs,
             failures,
             self._clock,
             publisher=publisher,
             bucket=shared.bucket,
             run_id=self._run_id,
             batch_size=function.configuration.batch_size,
-            dataset=dataset,
+            dataset=load.dataset,
+        )
+
+    def _poller(self, function: DeployedFunction) -> LogPoller:
+        """One for all functions that log to the session's group; else the function's own."""
+        if function.bare:
+            return LogPoller(
+                self.backend.clients, function.log_group, since_ms=function.since_ms or 0
+            )
+        if self._logs is None:
+            self._logs = LogPoller(self.backend.clients, function.log_group)
+        return self._logs
+
+    def _receiver(self, function: DeployedFunction) -> FailureReceiver | None:
+        """``None`` where nothing sends records: bare functions that answer, or may not."""
+        silent = function.bare and (
+            not function.answered or function.configuration.trigger == "sync"
+        )
+        if silent:
+            return None
+        return FailureReceiver(self.backend.clients, self.deployer.failure_queue[0])
+
+    def _invoker(self, function: DeployedFunction) -> Invoker:
+        configuration = function.configuration
+        return Invoker(
+            self.backend.clients,
+            function.arn,
+            run_id=self._run_id,
+            trigger=configuration.trigger,
+            in_flight=configuration.concurrency,
+            timeout_s=configuration.timeout_s,
+            now=self._clock.now,
+            sleep=self._clock.sleep,
+            pause_s=function.pause_s,
         )
 
     def publishable(self, messages: Sequence[Message]) -> Sequence[Message]:

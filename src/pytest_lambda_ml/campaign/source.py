@@ -1,4 +1,4 @@
-"""The source of a cell on a real backend: its topic, the session's log group and failure queue."""
+"""The source of a cell on a real backend: what takes its messages, its log group and answers."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.failures import FailureReceiver
     from pytest_lambda_ml.aws.fargate import FargatePublisher
+    from pytest_lambda_ml.aws.invoke import Invoker
     from pytest_lambda_ml.aws.logs import LogPoller
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.aws.session import AwsClients
     from pytest_lambda_ml.campaign.clock import Clock
     from pytest_lambda_ml.datasets import Dataset
-    from pytest_lambda_ml.model import FailureRecord, LogEvent, PublishedMessage
+    from pytest_lambda_ml.model import FailureRecord, LogEvent, PublishedMessage, SuccessRecord
 
-__all__ = ["AwsSource", "FargateSource"]
+__all__ = ["AwsSource", "FargateSource", "InvokeSource"]
 
 DATASET_PREFIX = "datasets/"
 """infra/bucket.tf keeps data sets under it, so that they need not be uploaded."""
 
 
 class AwsSource:
-    """Publishes to one function's topic and reads what the session's functions leave behind."""
+    """Publishes to one function's topic and reads what functions leave behind.
+
+    Without ``failures`` nothing sends records to the session's queue.
+    """
 
     def __init__(
         self,
         clients: AwsClients,
         topic_arn: str,
         logs: LogPoller,
-        failures: FailureReceiver,
+        failures: FailureReceiver | None,
         clock: Clock,
     ) -> None:
         self._sns = clients.sns
@@ -55,9 +59,32 @@ class AwsSource:
         """See `LogPoller.poll`."""
         return self._logs.poll()
 
-    def poll_failures(self) -> list[FailureRecord]:
+    def poll_answers(self) -> list[FailureRecord | SuccessRecord]:
         """See `FailureReceiver.poll`."""
-        return self._failures.poll()
+        return self._failures.poll() if self._failures else []
+
+
+class InvokeSource:
+    """Invokes a function directly, and reads what it leaves behind."""
+
+    def __init__(self, invoker: Invoker, logs: LogPoller, failures: FailureReceiver | None) -> None:
+        self._invoker = invoker
+        self._logs = logs
+        self._failures = failures
+        self._logs.begin()
+
+    def publish(self, messages: Sequence[Message]) -> Iterator[tuple[PublishedMessage, ...]]:
+        """See `Invoker.publish`."""
+        return self._invoker.publish(messages)
+
+    def poll_events(self) -> list[LogEvent]:
+        """See `LogPoller.poll`."""
+        return self._logs.poll()
+
+    def poll_answers(self) -> list[FailureRecord | SuccessRecord]:
+        """The answers that have come, and the records of the failure queue."""
+        recorded = self._failures.poll() if self._failures else []
+        return [*self._invoker.answers(), *recorded]
 
 
 class FargateSource(AwsSource):
@@ -68,7 +95,7 @@ class FargateSource(AwsSource):
         clients: AwsClients,
         topic_arn: str,
         logs: LogPoller,
-        failures: FailureReceiver,
+        failures: FailureReceiver | None,
         clock: Clock,
         *,
         publisher: FargatePublisher,

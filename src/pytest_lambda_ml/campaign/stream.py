@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.campaign.evidence import EndLine
+from pytest_lambda_ml.campaign.evidence import EndLine, Fact
 from pytest_lambda_ml.model import InitReport, Report, StartType
 
 if TYPE_CHECKING:
-    from pytest_lambda_ml.campaign.evidence import Attempt, Fact
+    from pytest_lambda_ml.campaign.evidence import Attempt
     from pytest_lambda_ml.model import LogEvent
 
 __all__ = ["EVENT_OVERHEAD_BYTES", "Stream"]
@@ -27,6 +27,7 @@ class Stream:
     _first_ms: float = float("inf")
     _init_ms: dict[str, float] = field(default_factory=dict)
     _resets: dict[str, int] = field(default_factory=dict)
+    _turns: dict[str, Fact] = field(default_factory=dict)
 
     def add(self, event: LogEvent, fact: Fact | None) -> None:
         """Take an event of this stream, with what it says about invocations, if anything."""
@@ -43,6 +44,8 @@ class Stream:
             self._init_ms[event.event_id] = value.init_duration_ms
         if _resets(value):
             self._resets[event.event_id] = at
+        if fact is not None and isinstance(value, InitReport | Report | EndLine):
+            self._turns[event.event_id] = fact
 
     @property
     def first_ms(self) -> float:
@@ -79,6 +82,31 @@ class Stream:
             return StartType.SUPPRESSED_INIT if reset and attempt.start is None else None
         return StartType.SUPPRESSED_INIT if reset else StartType.PRE_INITIALISED
 
+    def bare_start_type(self, attempt: Attempt, *, fresh: bool) -> StartType | None:
+        """The same for a function without the wrapper, whose lines are the platform's alone.
+
+        An invocation is warm when the environment is seen to have served one before. ``fresh``
+        says that every environment began in this cell; of an older one it is not known whether its
+        first invocation here was its first one.
+        """
+        report, fact = attempt.report, attempt.report_fact
+        if report is None or fact is None:
+            return None
+        if report.init_duration_ms is not None or report.restore_duration_ms is not None:
+            return StartType.COLD
+        served = reset = False
+        earlier = (turn for turn in self._turns.values() if turn.order < fact.order)
+        for turn in sorted(earlier, key=lambda turn: turn.order):
+            ended = isinstance(turn.value, Report)
+            served |= ended
+            # What an invocation ended with counts for the next one.
+            reset = _died(turn.value) or (reset and not ended)
+        if reset:
+            return StartType.SUPPRESSED_INIT
+        if served:
+            return StartType.WARM
+        return StartType.PRE_INITIALISED if fresh else None
+
     def _reset_before(self, report: Fact) -> bool:
         """Whether an initialisation was cut off, or a process died, before this report."""
         return any(
@@ -95,3 +123,10 @@ def _resets(value: object) -> bool:
     if isinstance(value, Report):
         return value.status not in {None, "success"}
     return isinstance(value, EndLine)
+
+
+def _died(value: object) -> bool:
+    """Whether the environment has to initialise again: an error that its code raised is none."""
+    if isinstance(value, Report) and value.status == "error":
+        return (value.error_type or "").startswith(("Runtime.", "Sandbox."))
+    return _resets(value)

@@ -1,7 +1,8 @@
 """Who does what when a run ends, by itself or by Ctrl-C: the order (pure), and the deed.
 
-First every way in is closed, then what is running is stopped, then functions go and last what they
-wrote to: an event still queued dies with its function, and no late log line brings a group back.
+A function that was there before gets its settings back before anything else. Then every way in is
+closed, what is running is stopped, functions go and last what they wrote to: an event still queued
+dies with its function, and no late log line brings a group back.
 """
 
 from __future__ import annotations
@@ -32,11 +33,19 @@ _ACTIONS: dict[Kind, tuple[Action, ...]] = {
     Kind.REPOSITORY: (Action.DELETE_REPOSITORY,),
     Kind.OBJECTS: (Action.DELETE_OBJECTS,),
     Kind.TASK: (Action.STOP_TASK,),
+    Kind.SETTINGS: (Action.PUT_SETTINGS_BACK,),
+    Kind.VERSION: (Action.DELETE_VERSION,),
+    Kind.ALIAS: (Action.DELETE_ALIAS,),
+    Kind.STATEMENT: (Action.REMOVE_STATEMENT,),
 }
 
 _ORDER = (
+    Action.PUT_SETTINGS_BACK,
     Action.STOP_TASK,
     Action.UNSUBSCRIBE,
+    Action.REMOVE_STATEMENT,
+    Action.DELETE_ALIAS,
+    Action.DELETE_VERSION,
     Action.STOP_FUNCTION,
     Action.DELETE_FUNCTION,
     Action.DELETE_LOG_GROUP,

@@ -60,6 +60,7 @@ class Surroundings(Protocol):
 class _Function:
     spec: FunctionSpec
     on_failure_arn: str | None
+    on_success_arn: str | None = None
 
 
 @dataclass(slots=True)
@@ -100,12 +101,16 @@ class DataPlane:
     # -- for the control plane -----------------------------------------------------------------
 
     def put_function(
-        self, spec: FunctionSpec, limits: FunctionLimits, on_failure_arn: str | None = None
+        self,
+        spec: FunctionSpec,
+        limits: FunctionLimits,
+        on_failure_arn: str | None = None,
+        on_success_arn: str | None = None,
     ) -> None:
         """Create or change a function. A changed spec retires the environments made for it."""
         with self._lock:
             before = self._functions.get(spec.arn)
-            self._functions[spec.arn] = _Function(spec, on_failure_arn)
+            self._functions[spec.arn] = _Function(spec, on_failure_arn, on_success_arn)
             self._scheduler.configure(spec.arn, limits)
             if before is not None and before.spec != spec:
                 self._stop(self._scheduler.retire(spec.arn))
@@ -221,8 +226,9 @@ class DataPlane:
                 case AgedOut(request_id, attempts):
                     self._give_up(request_id, attempts, "EventAgeExceeded")
                 case Ended(request_id, attempts, failed):
-                    if failed and self._invocations[request_id].asynchronous:
-                        self._give_up(request_id, attempts, "RetriesExhausted")
+                    if self._invocations[request_id].asynchronous:
+                        condition = "RetriesExhausted" if failed else "Success"
+                        self._give_up(request_id, attempts, condition)
                     else:
                         self._invocations.pop(request_id).done.set()
         if self._awake is not None:
@@ -278,20 +284,22 @@ class DataPlane:
         )
 
     def _give_up(self, request_id: str, attempts: int, condition: str) -> None:
-        """The event will not be tried again: its record goes to the on-failure destination."""
+        """The event will not be tried again: its record goes to the destination, if it has one."""
         invocation = self._invocations.pop(request_id)
         invocation.done.set()
         function = self._functions.get(invocation.function.spec.arn)
-        if function is None or function.on_failure_arn is None:
+        if function is None:
+            return
+        succeeded = condition == "Success"
+        destination = function.on_success_arn if succeeded else function.on_failure_arn
+        if destination is None:
             return
         record = _destination_record(invocation, attempts, condition)
         try:
-            self._surroundings.send_to_destination(
-                function.spec, function.on_failure_arn, json.dumps(record)
-            )
+            self._surroundings.send_to_destination(function.spec, destination, json.dumps(record))
         except Exception:  # noqa: BLE001  # whatever a service raises
             # As on AWS, a destination that cannot be reached loses the record, not the function.
-            _log.exception("no record could be sent to %s", function.on_failure_arn)
+            _log.exception("no record could be sent to %s", destination)
 
 
 def _destination_record(invocation: _Invocation, attempts: int, condition: str) -> dict[str, Any]:
@@ -311,11 +319,8 @@ def _destination_record(invocation: _Invocation, attempts: int, condition: str) 
         },
         "requestPayload": json.loads(invocation.payload),
     }
-    if condition == "RetriesExhausted":
-        record["responseContext"] = {
-            "statusCode": 200,
-            "executedVersion": spec.version,
-            "functionError": "Unhandled",
-        }
+    if condition != "EventAgeExceeded":
+        error = {} if condition == "Success" else {"functionError": "Unhandled"}
+        record["responseContext"] = {"statusCode": 200, "executedVersion": spec.version, **error}
         record["responsePayload"] = json.loads(invocation.completion.body or b"null")
     return record

@@ -258,8 +258,12 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
             maximum_retry_attempts=invoke.get("MaximumRetryAttempts", 2),
             maximum_event_age_s=float(invoke.get("MaximumEventAgeInSeconds", 21_600)),
         )
-        on_failure = invoke.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        self.plane.put_function(spec, limits, on_failure or None)
+        destinations = invoke.get("DestinationConfig", {})
+        on_failure, on_success = (
+            destinations.get(each, {}).get("Destination") or None
+            for each in ("OnFailure", "OnSuccess")
+        )
+        self.plane.put_function(spec, limits, on_failure, on_success)
 
     def _spec(self, function: LocalFunction) -> FunctionSpec:
         return FunctionSpec(
@@ -295,6 +299,20 @@ def _keep_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, str]
     return headers | own, body
 
 
+def _of_qualifier(operation: str) -> Any:
+    """An operation of moto's on event invoke configurations, which passes over the Qualifier."""
+    plain = getattr(LambdaResponse, operation)
+
+    def respond(response: Any) -> Any:
+        if qualifier := response.querystring.get("Qualifier", [None])[0]:
+            response.path = response.path.replace(
+                "/event-invoke-config", f":{qualifier}/event-invoke-config"
+            )
+        return plain(response)
+
+    return respond
+
+
 def install(plane: DataPlane, code: CodeStore, endpoint_url: str) -> None:
     """Put the data plane under moto's Lambda, in this process and for good."""
     backend = type(
@@ -308,6 +326,9 @@ def install(plane: DataPlane, code: CodeStore, endpoint_url: str) -> None:
         },
     )
     LambdaResponse._enrich_response = staticmethod(_keep_request_id)
+    for operation in ("put", "get", "update", "delete"):
+        name = f"{operation}_function_event_invoke_config"
+        setattr(LambdaResponse, name, _of_qualifier(name))
     moto_lambda.LambdaFunction = LocalFunction
     moto_lambda.lambda_backends = BackendDict(backend, "lambda")
     sns_envelope.install()

@@ -144,6 +144,7 @@ def total_cost(
     prices: Prices,
     *,
     snapshot_mb: int | None = None,
+    through_sns: bool = True,
 ) -> Cost:
     """Everything that a cell put on the bill.
 
@@ -170,7 +171,10 @@ def total_cost(
         "ephemeral_usd": _usd(
             gb_seconds(sum(billed_ms.values()), extra_mb), prices.ephemeral_gb_second_usd
         ),
-        "sns_usd": _usd(published_messages * publish_units(bytes_each), prices.sns_publish_usd),
+        "sns_usd": _usd(
+            published_messages * publish_units(bytes_each) if through_sns else 0,
+            prices.sns_publish_usd,
+        ),
         "logs_usd": _usd(Decimal(log_bytes) / _BYTES_PER_GB, prices.logs_gb_usd),
         "snap_start_usd": _snap_start_usd(reports, snapshot_mb, prices),
     }

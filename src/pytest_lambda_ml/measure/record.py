@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lambda_ml.measure.log_json import decode, integer, mapping, number, text, word
-from pytest_lambda_ml.model import FailureRecord, InvocationRecord, StartRecord
+from pytest_lambda_ml.model import FailureRecord, InvocationRecord, StartRecord, SuccessRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +21,10 @@ __all__ = [
     "FailureRecord",
     "InvocationRecord",
     "StartRecord",
+    "SuccessRecord",
     "parse_failure_record",
     "parse_record",
+    "parse_success_record",
 ]
 
 START_TYPE = "pytest_lambda_ml.start"
@@ -30,6 +32,9 @@ START_TYPE = "pytest_lambda_ml.start"
 
 INVOCATION_TYPE = "pytest_lambda_ml.invocation"
 """``type`` of the record that the wrapper logs when an invocation ends."""
+
+SUCCESS = "Success"
+"""The condition of a record that an on-success destination receives."""
 
 _TYPE_PREFIX = "pytest_lambda_ml."
 _WRAPPINGS = 3
@@ -73,10 +78,11 @@ def parse_failure_record(body: str) -> FailureRecord | None:
     context = mapping(record.get("requestContext"))
     request_id, condition = word(context.get("requestId")), word(context.get("condition"))
     function_name = _function_name(word(context.get("functionArn")))
-    if request_id is None or condition is None or function_name is None:
+    if request_id is None or condition is None or function_name is None or condition == SUCCESS:
         return None
     response = mapping(record.get("responsePayload"))
-    message = _sns_message(record.get("requestPayload"))
+    sns = _sns(record.get("requestPayload"))
+    message = mapping(decode(text(sns.get("Message")) or ""))
     return FailureRecord(
         request_id=request_id,
         function_name=function_name,
@@ -85,7 +91,19 @@ def parse_failure_record(body: str) -> FailureRecord | None:
         sample_id=text(message.get("sample_id")),
         error_type=text(response.get("errorType")),
         error_message=text(response.get("errorMessage")),
+        sns_message_id=text(sns.get("MessageId")),
     )
+
+
+def parse_success_record(body: str) -> SuccessRecord | None:
+    """The same of an on-success destination; ``None`` for anything else."""
+    record = mapping(decode(body))
+    context = mapping(record.get("requestContext"))
+    request_id = word(context.get("requestId"))
+    if request_id is None or word(context.get("condition")) != SUCCESS:
+        return None
+    sns = _sns(record.get("requestPayload"))
+    return SuccessRecord(request_id=request_id, sns_message_id=text(sns.get("MessageId")))
 
 
 def _start_record(fields: Mapping[str, Any]) -> StartRecord:
@@ -166,8 +184,8 @@ def _function_name(arn: str | None) -> str | None:
     return parts[6] if len(parts) > 6 and parts[6] else None
 
 
-def _sns_message(event: object) -> Mapping[str, Any]:
-    """The JSON message of an SNS event's record, empty when the event is of another kind."""
+def _sns(event: object) -> Mapping[str, Any]:
+    """SNS's part of an event's record, empty when the event is of another kind."""
     records = mapping(event).get("Records")
     first = records[0] if isinstance(records, list) and records else None
-    return mapping(decode(text(mapping(mapping(first).get("Sns")).get("Message")) or ""))
+    return mapping(mapping(first).get("Sns"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from pytest_lambda_ml.plugin import grid
 from pytest_lambda_ml.plugin.backend import DryRunBackend
 from pytest_lambda_ml.plugin.budget import check_stopped, skip_when_spent
 from pytest_lambda_ml.plugin.collection import matrix_of
+from pytest_lambda_ml.plugin.existing import MISSING, check_subject, configure, read_payloads
 from pytest_lambda_ml.plugin.presets import DEFAULT_GRID
 from pytest_lambda_ml.plugin.recorder import clock_of, replay
 from pytest_lambda_ml.plugin.verdict import check_outcomes, check_quality, parse_allow
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.artifact import HandlerFolder
     from pytest_lambda_ml.campaign.session import CellResult, DeployedFunction
+    from pytest_lambda_ml.model import Outcome, Trigger
     from pytest_lambda_ml.plugin.backend import LambdaBackend
     from pytest_lambda_ml.plugin.grid import RunLimits
 
@@ -101,19 +103,30 @@ class LambdaBenchmark:
 
     def __call__(
         self,
-        handler: str | Path,
+        handler: str | Path | None = None,
         *,
-        memory_mb: int,
+        function: str | None = None,
+        payload: object = MISSING,
+        trigger: Trigger = "sns",
+        memory_mb: int | None = None,
         engine: str = "reference",
         concurrency: int = DEFAULT_GRID.concurrency[0],
-        batch_size: int = DEFAULT_GRID.batch_size[0],
+        batch_size: int | None = None,
         allow: Iterable[str] = (),
         dataset: str | None = None,
         invocations: int | None = None,
         timeout_s: int | None = None,
         ephemeral_mb: int | None = None,
+        pause_s: float = 0.0,
     ) -> CellResult:
         """Deploy ``handler``, publish its batches, wait for every outcome, record the warm ones.
+
+        Or measure a ``function`` that exists already, by name or ARN, with a ``payload``: a value,
+        a `pathlib.Path`, ``"file://…"``, ``"s3://…"``, a list of ``{"payload": …, "weight": …}``,
+        or a callable that is given the number of the message. It is measured as it is, or with
+        ``memory_mb`` in a version of its own; ``batch_size`` then says how many items a payload
+        has (one), and ``pause_s`` lies between two messages. ``trigger`` is what invokes:
+        ``"sns"``, ``"async"``, or ``"sync"``.
 
         ``handler`` is a folder: absolute, or relative to the test file, to rootdir, or one of those
         that come with the plugin. ``allow`` names outcomes that do not fail the test. ``dataset``
@@ -127,7 +140,12 @@ class LambdaBenchmark:
                 pytrace=False,
             )
         self.called = True
-        cell = {"memory_mb": memory_mb, "concurrency": concurrency, "batch_size": batch_size}
+        with as_test_outcome():
+            check_subject(handler, function, memory_mb=memory_mb, payload=payload, trigger=trigger)
+        items = (
+            (1 if function else DEFAULT_GRID.batch_size[0]) if batch_size is None else batch_size
+        )
+        cell = {"memory_mb": memory_mb, "concurrency": concurrency, "batch_size": items}
         asked = {
             "invocations": invocations,
             "timeout_s": timeout_s,
@@ -136,21 +154,28 @@ class LambdaBenchmark:
         with as_test_outcome():
             grid.check_call({**cell, **asked}, test=self._node.nodeid)
             allowed = parse_allow(allow)
+            if function is not None:
+                return self._measure_existing(
+                    function, payload, cell, asked, allowed, trigger=trigger, pause_s=pause_s
+                )
+            assert handler is not None, "one of the two was given"
+            assert memory_mb is not None, "a handler has none of its own"
             deployer = Deployer(self._node, self._backend, self._region)
             folder = deployer.find(handler, engine)
-            limits = self._limits(folder, cell, asked)
+            limits = self._limits(folder.name, folder.timeout_s, cell, asked)
             configuration = Configuration(
                 algorithm=folder.name,
                 engine=folder.engine,
                 memory_mb=memory_mb,
                 concurrency=concurrency,
-                batch_size=batch_size,
+                batch_size=items,
                 timeout_s=limits.timeout_s,
                 ephemeral_mb=limits.ephemeral_mb,
                 region=self._region,
                 architecture=self._backend.architecture,
                 snap_start=self._backend.settings.snap_start,
                 log_format=self._backend.settings.log_format,
+                trigger=trigger,
             )
             # --benchmark-disable: see that it works, record nothing.
             messages = 1 if self._benchmark.disabled else limits.invocations
@@ -166,17 +191,67 @@ class LambdaBenchmark:
             self._record(result)
         return result
 
+    def _measure_existing(
+        self,
+        function: str,
+        payload: object,
+        cell: Mapping[str, Any],
+        asked: Mapping[str, int | None],
+        allowed: frozenset[Outcome],
+        *,
+        trigger: Trigger,
+        pause_s: float,
+    ) -> CellResult:
+        """A function that exists already: look it up, borrow it, measure, and give it back."""
+        if isinstance(self._backend, DryRunBackend):
+            raise pytest.skip.Exception(f"dry run: nothing is asked, so {function} is not known")
+        settings, campaign = self._backend.settings, self._backend.campaign
+        skip_when_spent(spent=campaign.budget_spent, budget_usd=settings.budget_usd)
+        search = [self._node.path.parent, self._node.config.rootpath]
+        payloads = read_payloads(payload, search, lambda: campaign.backend.clients)
+        existing = campaign.look_up(function, self._region)
+        configuration = configure(existing, trigger=trigger, region=self._region, **cell)
+        values = {name: value for name, value in cell.items() if value is not None}
+        limits = self._limits(existing.named.label, None, values, asked)
+        messages = 1 if self._benchmark.disabled else limits.invocations
+        progress = self._backend.progress
+        progress.say(configuration.cell_id, "preparing")
+        borrowed = campaign.borrow(
+            existing,
+            configuration,
+            as_it_is=cell["memory_mb"] is None,
+            messages=messages,
+            pause_s=pause_s,
+        )
+        try:
+            result = campaign.measure_payloads(borrowed, payloads, invocations=messages)
+        except Exception:
+            campaign.remove(borrowed)
+            raise
+        finally:
+            progress.clear()
+        campaign.remove(borrowed)
+        if settings.budget_usd is not None:
+            check_stopped(result, messages, settings, str(campaign.run_dir))
+        check_outcomes(result, allowed, str(campaign.run_dir))
+        self._record(result)
+        return result
+
     def _limits(
-        self, folder: HandlerFolder, cell: Mapping[str, int], asked: Mapping[str, int | None]
+        self,
+        algorithm: str,
+        handler_timeout_s: int | None,
+        cell: Mapping[str, Any],
+        asked: Mapping[str, int | None],
     ) -> RunLimits:
         """What the call asks for counts as the closest marker."""
         said = {name: value for name, value in asked.items() if value is not None}
         return grid.limits_of(
             replace(matrix_of(self._node), **said),  # type: ignore[arg-type] # names of its fields
             self._backend.settings,
-            algorithm=folder.name,
+            algorithm=algorithm,
             values=cell,
-            handler_timeout_s=folder.timeout_s,
+            handler_timeout_s=handler_timeout_s,
         )
 
     def _measure(
@@ -214,4 +289,7 @@ class LambdaBenchmark:
             return
         if clock is None:
             raise SettingError(f"{self._node.nodeid}: added after collection, so it has no clock")
-        replay(self._benchmark, clock, samples_s, extra_info(result))
+        replay(self._benchmark, clock, samples_s, self._information(result))
+
+    def _information(self, result: CellResult) -> dict[str, str | int | float | None]:
+        return extra_info(result)

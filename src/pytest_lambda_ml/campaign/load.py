@@ -1,0 +1,32 @@
+"""What a cell sends: batches of a data set, or payloads of the user's own. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_lambda_ml.aws.message import Message
+    from pytest_lambda_ml.campaign.quality import ExpectedOutputs
+    from pytest_lambda_ml.datasets import Dataset
+
+__all__ = ["Load"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The messages of one cell. ``description`` is what results say of them.
+
+    ``kind`` and ``about`` are the entry of the run file that describes the data. ``dataset`` is
+    what the messages were made of, for a publisher that makes them itself; ``expected`` are the
+    outputs to compare with, message by message.
+    """
+
+    messages: Sequence[Message]
+    description: str
+    kind: str
+    about: Mapping[str, object] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    expected: Sequence[ExpectedOutputs] = ()
