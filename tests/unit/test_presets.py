@@ -76,4 +76,4 @@ def test_every_experiment_has_enough_invocations_for_a_warm_one() -> None:
 
 
 def test_all_experiments_are_known() -> None:
-    assert len(EXPERIMENTS) == 14
+    assert len(EXPERIMENTS) == 15

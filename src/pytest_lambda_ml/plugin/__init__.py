@@ -23,6 +23,7 @@ from pytest_lambda_ml.plugin.fixtures import (
     lambda_backend,
     lambda_benchmark,
     lambda_region,
+    lambda_training,
 )
 from pytest_lambda_ml.plugin.interrupt import pytest_sessionfinish
 from pytest_lambda_ml.plugin.options import pytest_addoption, pytest_configure
@@ -33,6 +34,7 @@ __all__ = [
     "lambda_backend",
     "lambda_benchmark",
     "lambda_region",
+    "lambda_training",
     "pytest_addoption",
     "pytest_benchmark_compare_machine_info",
     "pytest_benchmark_generate_machine_info",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.campaign.session import DeployedFunction
     from pytest_lambda_ml.plugin.backend import DryRunBackend, LambdaBackend
     from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
+    from pytest_lambda_ml.plugin.training import LambdaTraining
 
 __all__ = [
     "BACKEND",
@@ -29,6 +30,7 @@ __all__ = [
     "lambda_backend",
     "lambda_benchmark",
     "lambda_region",
+    "lambda_training",
 ]
 
 BACKEND = pytest.StashKey["LambdaBackend"]()
@@ -106,4 +108,23 @@ def lambda_benchmark(
     yield measuring
     if measuring.called:
         # What has no sample replays nothing, which is no mistake of the test's.
+        benchmark.skipped = True
+
+
+@pytest.fixture
+def lambda_training(
+    request: pytest.FixtureRequest,
+    benchmark: BenchmarkFixture,
+    lambda_backend: LambdaBackend,
+    lambda_region: str | None,
+) -> Iterator[LambdaTraining]:
+    """Train one model over functions: ``lambda_training.train(handler, functions=…, memory_mb=…)``.
+
+    Returns a `CellResult`; accuracy, rounds and speed-up are in ``lambda_training.training``.
+    """
+    from pytest_lambda_ml.plugin.training import LambdaTraining
+
+    training = LambdaTraining(request.node, benchmark, lambda_backend, lambda_region)
+    yield training
+    if training.called:
         benchmark.skipped = True

@@ -129,6 +129,7 @@ PRESETS: Mapping[str, Mapping[str, Grid]] = MappingProxyType(
                     concurrency=(10,),
                     invocations=100,
                 ),
+                "training": Grid(memory_mb=(1024, 1769), concurrency=(1, 2, 4, 8), batch_size=(1,)),
                 "fig-5.9": _thesis(TO_10240_MB, 1, ephemeral_mb=10240),
                 "bert-batches": Grid(
                     memory_mb=(1024, 1769, 3538),
