@@ -8,8 +8,9 @@ same machine, and are pooled. Ratios are of totals. Of TinyLlama-1.1B, which tak
 text, there are fewer invocations, and texts of 32 tokens.
 
 BERT's ratio depends on the processor. Instructions that multiply and add four int8 numbers at once
-(VNNI, arm64's dot product) make int8 four times as fast as float32. Those of AVX2 alone make it
-twice as fast at the very best, whatever the library: there another ratio is held.
+(VNNI, arm64's dot product) make int8 four times as fast as float32. With AVX2 alone,
+and sums of 32 bits as the libraries have them, it is twice as fast at the very best: there another
+ratio is held.
 """
 
 from __future__ import annotations
