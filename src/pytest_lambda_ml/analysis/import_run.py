@@ -6,7 +6,6 @@ that they are.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from pytest_lambda_ml.analysis.frame_figures import frame_figures, priced
 from pytest_lambda_ml.analysis.import_csv import is_thesis_csv, read_thesis_csv
 from pytest_lambda_ml.analysis.import_join import joined
 from pytest_lambda_ml.analysis.import_logs import read_log
+from pytest_lambda_ml.analysis.import_names import bare_name, read_cell_name
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.model import Configuration, Outcome, Outcomes, Provenance
@@ -41,14 +41,6 @@ GUESSED = (
     "publishing and log ingestion are not in the cost"
 )
 
-_OWN_NAME = re.compile(
-    r"(?:^|-)(?P<algorithm>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)-(?P<engine>[a-z]+[a-z0-9_]*)"
-    r"-(?P<memory>\d{3,5})-(?P<concurrency>\d{1,5})-(?P<batch>\d{1,6})$"
-)
-_OUR_PREFIX = re.compile(r"^plml-[0-9a-f]{8}-\d{3,}-")
-_MEMORY = re.compile(r"(?:^|[-_])\d{3,5}(?:MB|mb)?(?=$|[-_])")
-_NOISE = re.compile(r"(?:^|[-_])(?:lambda|function|benchmark|inference)(?=$|[-_])", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
@@ -72,18 +64,20 @@ def import_files(
     import pandas as pd
 
     table = load_prices()
-    prices = table.prices(region, guess.architecture)
     frames = [_read(file) for file in files]
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    groups = _groups(priced(frame, prices))
+    groups = _groups(frame)
     run = create_run_folder(root, now)
     cells, parts = [], []
     for index, rows in enumerate(groups):
         configuration = guess_cell(rows, guess)
+        where = configuration.region or region
+        prices = table.prices(where, configuration.architecture)
+        rows = priced(rows, prices)  # noqa: PLW2901  # the same rows, and what they cost
         lost = rows["outcome"] == Outcome.MISSING.value
         reports = rows[~lost] if lost.any() else rows
         parts.append(reports.assign(cell=index))
-        cells.append(_stored(configuration, rows, reports, region, table.date, prices))
+        cells.append(_stored(configuration, rows, reports, where, table.date, prices))
     write_invocations(run.path, _table(pd.concat(parts, ignore_index=True)))
     write_run_file(
         run.path,
@@ -111,18 +105,19 @@ def guess_cell(rows: pd.DataFrame, guess: Guess) -> Configuration:
     size and words such as lambda; the concurrency is the number of environments seen.
     """
     name = _first(rows, "function_name") or ""
-    own = _OWN_NAME.search(_OUR_PREFIX.sub("", name))
-    memory = _first(rows, "memory_mb")
+    own = read_cell_name(name, algorithm=guess.algorithm, engine=guess.engine)
     batch = _first(rows, "batch_size")
     environments = rows["environment_id"].fillna(rows["log_stream"]).nunique()
-    algorithm = own["algorithm"] if own else _first(rows, "algorithm") or _bare(name)
+    algorithm = own.algorithm if own else _first(rows, "algorithm") or bare_name(name)
     return Configuration(
         algorithm=guess.algorithm or algorithm or "unknown",
-        engine=guess.engine or (own["engine"] if own else "reference"),
-        memory_mb=int(memory or 0),
-        concurrency=guess.concurrency or (int(own["concurrency"]) if own else environments or 1),
-        batch_size=guess.batch_size or int(batch or (own["batch"] if own else 1)),
+        engine=guess.engine or (own.engine if own else "reference"),
+        memory_mb=int(_first(rows, "memory_mb") or 0),
+        concurrency=guess.concurrency or (own.concurrency if own else environments or 1),
+        batch_size=guess.batch_size or int(batch or (own.batch_size if own else 1)),
         architecture=guess.architecture,
+        region=own.region if own else None,
+        trigger=own.trigger if own else "sns",
     )
 
 
@@ -160,10 +155,6 @@ def _first(rows: pd.DataFrame, name: str) -> Any:
     """The first value that is there: those of one cell are all alike."""
     present = rows[name].dropna()
     return present.iloc[0] if len(present) else None
-
-
-def _bare(name: str) -> str:
-    return _NOISE.sub("", _MEMORY.sub("", name)).strip("-_")
 
 
 def _stored(
