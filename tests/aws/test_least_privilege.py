@@ -100,6 +100,15 @@ def plain_cell(account: Account, given: Durable) -> None:
         assert session.measure(function, large, invocations=1).outcomes.succeeded == 1
 
 
+def invoked_cell(account: Account, given: Durable) -> None:
+    """No topic: Lambda is asked itself."""
+    folder = account.folder
+    with campaign(account.runs, folder, durable=given) as session:
+        function = session.deploy(lengths_package(folder), cell(trigger="async"), messages=2)
+        result = session.measure(function, questions(folder, "a", "b"), invocations=2)
+        assert result.outcomes.succeeded == 2
+
+
 def failing_cell(account: Account, given: Durable) -> None:
     """While one invocation goes on, the record of another is taken off the failure queue."""
     folder = account.folder
@@ -287,6 +296,7 @@ NO_BASE_IMAGE = BaseImage(
 
 ANYWHERE = (
     plain_cell,
+    invoked_cell,
     failing_cell,
     snap_start,
     image,
