@@ -17,6 +17,8 @@ from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome, StartType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -48,11 +50,16 @@ COLD_COLUMNS = (
 )
 
 
-def priced(frame: pd.DataFrame, prices: Prices) -> pd.DataFrame:
-    """The rows with their GB-seconds and what each put on the bill, of the included /tmp."""
+def priced(
+    frame: pd.DataFrame, prices: Sequence[Prices], counts: NDArray[np.int64]
+) -> pd.DataFrame:
+    """The rows with their GB-seconds and what each put on the bill, of the included /tmp.
+
+    Prices are those of so many rows each, one after the other.
+    """
     used = frame["billed_duration_ms"] * frame["memory_mb"] / MB_PER_GB / MS_PER_S
-    compute = used * float(prices.gb_second_usd)
-    request = float(prices.request_usd or 0)
+    compute = used * np.repeat([float(each.gb_second_usd) for each in prices], counts)
+    request = np.repeat([float(each.request_usd or 0) for each in prices], counts)
     return frame.assign(
         gb_seconds=used,
         gb_seconds_usd=compute,
@@ -69,10 +76,17 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
     """
     counted = frame["counts"].to_numpy(dtype=bool)
     counts = frame if counted.all() else frame[counted]
-    start, outcome = (counts[name].to_numpy(dtype=object) for name in ("start", "outcome"))
-    is_warm = (start == StartType.WARM.value) & (outcome == Outcome.SUCCEEDED.value)
+    is_warm, is_cold, succeeded = (
+        (counts[name] == value).to_numpy(dtype=bool, na_value=False)
+        for name, value in (
+            ("start", StartType.WARM.value),
+            ("start", StartType.COLD.value),
+            ("outcome", Outcome.SUCCEEDED.value),
+        )
+    )
+    is_warm &= succeeded
     warm = counts.loc[is_warm, WARM_COLUMNS]
-    cold = counts[start == StartType.COLD.value]
+    cold = counts.loc[is_cold, list(COLD_COLUMNS)]
     billed = warm["billed_duration_ms"].dropna()
     batch, reporting = configuration.batch_size, _reporting(counts)
     items = len(billed) * batch

@@ -75,6 +75,7 @@ def read_thesis_csv(path: Path) -> pd.DataFrame:
     naming the file and what is wrong.
     """
     import numpy as np
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.csv as pc
 
@@ -84,11 +85,13 @@ def read_thesis_csv(path: Path) -> pd.DataFrame:
         column_types=kinds, null_values=_ABSENT_WORDS, strings_can_be_null=True
     )
     try:
-        read = pc.read_csv(path, convert_options=convert).to_pandas()
+        read = pc.read_csv(path, convert_options=convert).to_pandas(
+            types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get
+        )
     except (OSError, pa.ArrowInvalid) as error:
         raise RunStoreError(f"{path} is no CSV file of the thesis' tool: {error}") from error
     frame = read.reindex(columns=list(THESIS_COLUMNS))
-    in_seconds = bool(frame[list(_TIMES)].stack().lt(_SECONDS_BELOW).any())
+    in_seconds = any(bool((frame[name] < _SECONDS_BELOW).any()) for name in _TIMES)
     if in_seconds:
         frame[[*_TIMES, *_SPANS]] *= 1000.0
     frame = frame.rename(columns=THESIS_COLUMNS)

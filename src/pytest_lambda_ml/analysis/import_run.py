@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
+    from pytest_lambda_ml.measure.pricing import Prices
     from pytest_lambda_ml.model import Architecture
 
 __all__ = ["Guess", "guess_cell", "import_files"]
@@ -65,20 +68,21 @@ def import_files(
 
     table = load_prices()
     frames = [_read(file) for file in files]
-    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    groups = _groups(frame)
+    frame, edges = _ordered(pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0])
+    spans = list(pairwise(edges))
+    guessed = [guess_cell(frame.iloc[start:end], guess) for start, end in spans]
+    prices = [table.prices(each.region or region, each.architecture) for each in guessed]
+    frame = priced(frame, prices, np.diff(edges))
     run = create_run_folder(root, now)
-    cells, parts = [], []
-    for index, rows in enumerate(groups):
-        configuration = guess_cell(rows, guess)
-        where = configuration.region or region
-        prices = table.prices(where, configuration.architecture)
-        rows = priced(rows, prices)  # noqa: PLW2901  # the same rows, and what they cost
-        lost = rows["outcome"] == Outcome.MISSING.value
-        reports = rows[~lost] if lost.any() else rows
-        parts.append(reports.assign(cell=index))
-        cells.append(_stored(configuration, rows, reports, where, table.date, prices))
-    write_invocations(run.path, _table(pd.concat(parts, ignore_index=True)))
+    cells = [
+        _stored(
+            configuration, frame.iloc[start:end], configuration.region or region, table.date, own
+        )
+        for (start, end), configuration, own in zip(spans, guessed, prices, strict=True)
+    ]
+    numbers = np.repeat(np.arange(len(spans), dtype=np.int32), np.diff(edges))
+    reported = (frame["outcome"] != Outcome.MISSING.value).to_numpy(dtype=bool)
+    write_invocations(run.path, _table(frame.assign(cell=numbers), reported))
     write_run_file(
         run.path,
         {
@@ -126,16 +130,33 @@ def _read(file: Path) -> pd.DataFrame:
         frame = read_thesis_csv(file) if is_thesis_csv(file) else joined(read_log(file))
     except OSError as error:
         raise RunStoreError(f"{file} cannot be read: {error.strerror}") from error
-    kinds = {field.name: str(field.type) for field in invocations_schema()} | {
-        "algorithm": "string"
-    }
-    return frame.reindex(columns=list(kinds)).astype(
-        {name: "string" for name, kind in kinds.items() if kind == "string"}
-    )
+    return _shaped(frame)
 
 
-def _groups(frame: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of each cell, in the order in which cells come first."""
+def _shaped(frame: pd.DataFrame) -> pd.DataFrame:
+    """With all columns of a stored run and ``algorithm``, words as Arrow has them."""
+    import pandas as pd
+    import pyarrow as pa
+
+    words = pd.StringDtype("pyarrow")
+    kinds = {field.name: str(field.type) for field in invocations_schema()}
+    columns: dict[str, Any] = {}
+    for name, kind in {**kinds, "algorithm": "string"}.items():
+        column = frame.get(name)
+        if kind != "string":
+            columns[name] = np.full(len(frame), np.nan) if column is None else column
+        elif column is None:
+            columns[name] = pd.array(pa.nulls(len(frame), pa.string()), dtype=words)
+        elif column.dtype == words:
+            columns[name] = column
+        else:
+            texts = pa.array(column, type=pa.string(), from_pandas=True)
+            columns[name] = pd.array(texts, dtype=words)
+    return pd.DataFrame(columns)
+
+
+def _ordered(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
+    """Cell by cell, in the order in which cells come first, and where each begins and ends."""
     import pandas as pd
 
     keys = ["function_name", "algorithm", "memory_mb", "batch_size"]
@@ -144,11 +165,10 @@ def _groups(frame: pd.DataFrame) -> list[pd.DataFrame]:
         column, values = pd.factorize(frame[key])
         codes = codes * (len(values) + 1) + column + 1
     codes = pd.factorize(codes)[0]
-    order = np.argsort(codes, kind="stable")
-    codes = codes[order]
-    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(frame)]
-    ordered = frame.take(order)
-    return [ordered.iloc[start:end] for start, end in pairwise(edges)]
+    if (np.diff(codes) < 0).any():
+        order = np.argsort(codes, kind="stable")
+        frame, codes = frame.take(order).reset_index(drop=True), codes[order]
+    return frame, [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(frame)]
 
 
 def _first(rows: pd.DataFrame, name: str) -> Any:
@@ -158,19 +178,15 @@ def _first(rows: pd.DataFrame, name: str) -> Any:
 
 
 def _stored(
-    configuration: Configuration,
-    rows: pd.DataFrame,
-    reports: pd.DataFrame,
-    region: str,
-    price_date: str,
-    prices: Any,
+    configuration: Configuration, rows: pd.DataFrame, region: str, price_date: str, prices: Prices
 ) -> dict[str, object]:
-    counted = rows[rows["counts"].astype(bool)]["outcome"].value_counts()
+    counted = rows["outcome"][rows["counts"].to_numpy(dtype=bool)].value_counts()
     outcomes = Outcomes(
         published=int(counted.sum()),
         **{outcome.value: int(counted.get(outcome.value, 0)) for outcome in Outcome},
     )
-    figures = frame_figures(reports, configuration, prices)
+    lost = (rows["outcome"] == Outcome.MISSING.value).to_numpy(dtype=bool)
+    figures = frame_figures(rows[~lost] if lost.any() else rows, configuration, prices)
     return {
         "cell_id": configuration.cell_id,
         "configuration": configuration,
@@ -195,11 +211,10 @@ def _stored(
     }
 
 
-def _table(frame: pd.DataFrame) -> Any:
+def _table(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pa.Table:
     import pyarrow as pa
 
-    return pa.Table.from_pandas(
-        frame.reindex(columns=invocations_schema().names),
-        schema=invocations_schema(),
-        preserve_index=False,
+    table = pa.Table.from_pandas(
+        frame[invocations_schema().names], schema=invocations_schema(), preserve_index=False
     )
+    return table if kept.all() else table.filter(pa.array(kept))
