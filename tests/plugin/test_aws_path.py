@@ -192,6 +192,7 @@ def test_without_credentials_that_is_said_once(project) -> None:
         ("--lambda-snap-start", "only AWS itself has SnapStart"),
         ("--lambda-publisher=fargate", "only AWS itself has Fargate"),
         ("--lambda-architecture=arm64", "functions on this machine run on x86_64"),
+        ("--lambda-runtime=python3.14", "which runs pytest; python3.14 is to be had on AWS only"),
     ],
 )
 def test_what_only_aws_has_is_refused_here(project, option: str, said: str) -> None:

@@ -63,3 +63,19 @@ def test_collecting_starts_nothing(example) -> None:
     for option in ("--collect-only", "--setup-plan"):
         assert project.run_pytest(option).returncode == 0
     assert nothing_was_started(project)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--lambda-image-builder=buildah", "buildah is not on the PATH; install it"),
+        ("--lambda-base-image=python:3.13", "base image 'python:3.13' is not HOST/NAME:TAG"),
+    ],
+)
+def test_images_that_could_not_be_built_are_refused_before_anything(example, option, said) -> None:
+    project = example(OURS)
+    project.environ["PATH"] = str(project.root)
+    got = project.run_pytest(option, "--aws-region", "eu-west-1", "--lambda-memory", "512")
+    assert got.returncode == pytest.ExitCode.USAGE_ERROR
+    assert got.has(option.partition("=")[0], said)
+    assert nothing_was_started(project)

@@ -102,6 +102,9 @@ def test_every_option_has_a_flag_an_ini_key_and_a_variable_of_its_own() -> None:
         ("aws_endpoint_url", "localhost:5000", "http://"),
         ("algorithms", "svm,,pca", "names"),
         ("run_root", "", "folder"),
+        ("runtime", "python3.10", "python3.11, python3.12, python3.13, python3.14"),
+        ("image_builder", "podman", "layers, docker, buildah"),
+        ("base_image", " ", "HOST/NAME:TAG"),
     ],
 )
 def test_what_is_not_legal_is_named_with_its_source_value_and_what_is(name, value, legal) -> None:

@@ -14,25 +14,34 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "LayerDigests", "created_atomically", "write_layer", "write_zip"]
+__all__ = [
+    "CREATED_S",
+    "Entry",
+    "LayerDigests",
+    "compress_layer",
+    "created_atomically",
+    "write_layer",
+    "write_zip",
+]
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
-EPOCH_S = 315_532_800  # the same for a tar
+CREATED_S = 315_532_800  # the same for a tar
 REGULAR_FILE = 0o100000
 STORED_ABOVE_BYTES = 1_000_000
 """Larger files are models, which hardly shrink: deflating them costs a minute for a few percent."""
 CHUNK_BYTES = 1 << 20
 COMPRESSION = 6
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,24 @@ def write_layer(path: Path, entries: Mapping[str, Entry], root: str) -> LayerDig
     return LayerDigests(digest=compressed.digest, diff_id=plain.digest)
 
 
+def compress_layer(path: Path, layer: IO[bytes]) -> LayerDigests:
+    """Write the tar.gz of a layer's tar, which may be compressed already; complete or not at all.
+
+    Raises OSError when it is neither.
+    """
+    with ExitStack() as stack:
+        if layer.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+            layer.seek(0)
+            layer = stack.enter_context(gzip.open(layer))  # type: ignore[assignment] # reads alike
+        else:
+            layer.seek(0)
+        compressed = _HashingWriter(stack.enter_context(created_atomically(path)))
+        with gzip.GzipFile("", "wb", COMPRESSION, compressed, mtime=0) as zipped:
+            plain = _HashingWriter(zipped)
+            shutil.copyfileobj(layer, plain, CHUNK_BYTES)
+    return LayerDigests(digest=compressed.digest, diff_id=plain.digest)
+
+
 @contextmanager
 def created_atomically(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name when the block ends well, else not at all."""
@@ -117,7 +144,7 @@ def _add_to_tar(archive: tarfile.TarFile, name: str, entry: Entry) -> None:
 
 def _tar_info(name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
-    info.mode, info.mtime, info.type = mode, EPOCH_S, kind
+    info.mode, info.mtime, info.type = mode, CREATED_S, kind
     return info
 
 

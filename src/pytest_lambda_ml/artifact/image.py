@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.artifact.archive import Entry
 
-__all__ = ["MANIFEST_TYPES", "BaseImage", "Image", "Layer", "NewLayer", "append", "make_layer"]
+__all__ = [
+    "MANIFEST_TYPES",
+    "BaseImage",
+    "Image",
+    "Layer",
+    "NewLayer",
+    "append",
+    "image_of",
+    "make_layer",
+]
 
 MANIFEST_TYPES: dict[str, tuple[str, str]] = {
     "application/vnd.docker.distribution.manifest.v2+json": (
@@ -130,7 +139,7 @@ def append(
     ``entrypoint`` and ``working_dir`` stay the base's unless they are given. The result depends on
     the arguments alone: it bears no time of its own.
     """
-    config_type, layer_type = MANIFEST_TYPES[base.manifest_media_type]
+    _, layer_type = MANIFEST_TYPES[base.manifest_media_type]
     config = deepcopy(dict(base.config))
     config["created"] = CREATED
     config["rootfs"]["diff_ids"] = [
@@ -145,27 +154,32 @@ def append(
         run["Entrypoint"] = list(entrypoint)
     if working_dir is not None:
         run["WorkingDir"] = working_dir
-    config_bytes = _json(config)
     every = (*base.layers, *(_appended(layer, layer_type) for layer in layers))
+    return image_of(_json(config), base.manifest_media_type, every)
+
+
+def image_of(config: bytes, manifest_media_type: str, layers: Sequence[Layer]) -> Image:
+    """The image of this configuration and these layers: its manifest is made here."""
+    config_type, _ = MANIFEST_TYPES[manifest_media_type]
     manifest = {
         "schemaVersion": 2,
-        "mediaType": base.manifest_media_type,
+        "mediaType": manifest_media_type,
         "config": {
             "mediaType": config_type,
-            "size": len(config_bytes),
-            "digest": _sha256(config_bytes),
+            "size": len(config),
+            "digest": _sha256(config),
         },
         "layers": [
             {"mediaType": layer.media_type, "size": layer.size_bytes, "digest": layer.digest}
-            for layer in every
+            for layer in layers
         ],
     }
     return Image(
         manifest=_json(manifest),
-        manifest_media_type=base.manifest_media_type,
-        config=config_bytes,
+        manifest_media_type=manifest_media_type,
+        config=config,
         config_media_type=config_type,
-        layers=every,
+        layers=tuple(layers),
     )
 
 

@@ -16,8 +16,7 @@ from pytest_lambda_ml.artifact.carried import fetcher_path
 from pytest_lambda_ml.artifact.contents import WRAPPER, check_architecture, content_key, gather
 from pytest_lambda_ml.artifact.dependencies import Dependencies, install_dependencies
 from pytest_lambda_ml.artifact.folder import file_sha256
-from pytest_lambda_ml.artifact.image import append, make_layer
-from pytest_lambda_ml.artifact.registry import read_base_image
+from pytest_lambda_ml.artifact.function_image import LAYERS, build_image
 from pytest_lambda_ml.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ExternalArtifact", "Package", "build_package"]
 
-COMMAND = "wrapper.lambda_handler"
-BASE_IMAGE = "public.ecr.aws/lambda/python:{python_version}"
 IMAGE_EXTRA = "llm"
 """Handlers with this extra become an image by themselves when a zip has no room for them."""
 EXTERNAL_LIST, FETCHER = "artifacts.json", "fetch_artifacts.py"
@@ -98,6 +95,7 @@ def build_package(
     *,
     target: Target | None = None,
     base_image: str | None = None,
+    image_builder: str = LAYERS,
 ) -> Package:
     """Package the handler's files, the artifacts and wrapper.py; the same content once.
 
@@ -106,7 +104,8 @@ def build_package(
     Lambda's limits hold: artifacts that a zip has no room for are to go to S3
     (``external_artifacts``), and what is larger still becomes an image where handler.toml says
     ``package = "image"``, or ``extra = "llm"``. ``base_image`` is what the image is built on
-    (``None``: AWS's for the target's Python).
+    (``None``: AWS's for the target's Python); ``image_builder`` builds it: ``"layers"`` without any
+    tool, or ``"docker"``, or ``"buildah"``.
 
     The same content gives the same bytes, so that an unchanged function is not uploaded again.
     Raises `ArtifactError` when two files have the same name, when the dependencies cannot be had
@@ -123,8 +122,9 @@ def build_package(
         _check_names(subject, contents, dependencies)
         outside = _outside(contents, dependencies)
         if _kind(folder, outside) == "image":
-            base = base_image or BASE_IMAGE.format(python_version=target.python_version)
-            return _image(subject, contents, dependencies, target, base, cache_dir)
+            return _image(
+                subject, contents, dependencies, target, cache_dir, base_image, image_builder
+            )
         if outside is None:
             raise sizes.too_large_for_zip(subject, _parts(contents, dependencies))
         external = _external(contents, outside)
@@ -173,21 +173,25 @@ def _image(
     contents: Contents,
     dependencies: Dependencies,
     target: Target,
-    base_image: str,
     cache_dir: Path,
+    base_image: str | None,
+    image_builder: str,
 ) -> Package:
-    """Dependencies and code in a layer each: a change of the code sends the code alone."""
     parts = _parts(contents, dependencies)
     sizes.check_image_size(subject, parts)
     room = sizes.IMAGE_LIMIT_BYTES - sum(parts.values())
     byte_code = add_byte_code(contents.code, dependencies, target, room, cache_dir)
-    base = read_base_image(base_image, target, cache_dir)
-    root, entries = base.task_root, {**contents.entries, **byte_code.own}
-    layers = [make_layer(entries, root, content_key(entries), cache_dir)]
-    if brought := {**dependencies.entries, **byte_code.brought}:
-        key = f"{dependencies.content_sha256} {byte_code.key}"
-        layers.insert(0, make_layer(brought, root, key, cache_dir))
-    image = append(base, layers, command=[COMMAND])
+    code = {**contents.entries, **byte_code.own}
+    brought = {**dependencies.entries, **byte_code.brought}
+    image = build_image(
+        code,
+        brought,
+        f"{dependencies.content_sha256} {byte_code.key}",
+        target=target,
+        base_image=base_image,
+        builder=image_builder,
+        cache_dir=cache_dir,
+    )
     digest = image.digest.removeprefix("sha256:")
     return Package(
         kind="image",
@@ -196,7 +200,7 @@ def _image(
         sha256=digest,
         code_sha256=digest,
         size_bytes=image.size_bytes,
-        unzipped_bytes=_size({**entries, **brought}),
+        unzipped_bytes=_size(code) + _size(brought),
         weights=contents.weights,
         target=target,
         notes=byte_code.notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -179,6 +180,12 @@ def _only_on_aws(settings: Settings) -> None:
         raise SettingError(f"{settings.place('publisher')}: only AWS itself has Fargate")
     if settings.snap_start:
         raise SettingError(f"{settings.place('snap_start')}: only AWS itself has SnapStart")
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if settings.given("runtime") and settings.runtime != python:
+        raise SettingError(
+            f"{settings.place('runtime')}: functions on this machine run on {python}, which runs "
+            f"pytest; {settings.runtime} is to be had on AWS only"
+        )
     here = _host_architecture()
     if settings.architecture not in {None, here}:
         raise SettingError(
@@ -206,7 +213,14 @@ def _target(settings: Settings, backend: Backend) -> Target | None:
         return None
     if backend.host_cores:
         return host_target()
-    return Target(architecture=settings.architecture or "x86_64")
+    return _lambda_target(settings)
+
+
+def _lambda_target(settings: Settings) -> Target:
+    target = Target(architecture=settings.architecture or "x86_64")
+    if settings.runtime is None:
+        return target
+    return replace(target, python_version=settings.runtime.removeprefix("python"))
 
 
 def _host_architecture() -> Architecture:
@@ -273,7 +287,14 @@ class Preparation:
         try:
             self.progress.say(subject, "training and packaging")
             artifacts = train(folder, dataset, self.settings.cache_dir)
-            return build_package(folder, artifacts, self.settings.cache_dir, target=self.target)
+            return build_package(
+                folder,
+                artifacts,
+                self.settings.cache_dir,
+                target=self.target,
+                base_image=self.settings.base_image,
+                image_builder=self.settings.image_builder,
+            )
         finally:
             self.progress.clear()
 
@@ -320,7 +341,7 @@ class DryRunBackend(Preparation):
 
     def __init__(self, settings: Settings, progress: ProgressLine) -> None:
         remote = settings.aws_regions and settings.aws_endpoint_url is None
-        target = Target(architecture=settings.architecture or "x86_64") if remote else None
+        target = _lambda_target(settings) if remote else None
         super().__init__(settings, progress, target)
         self.planned: list[PlannedCell] = []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lambda_ml.errors import BackendError, PriceError, SettingError
+from pytest_lambda_ml.errors import ArtifactError, BackendError, PriceError, SettingError
 from pytest_lambda_ml.settings import OPTIONS, Settings, resolve
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def check_outside(settings: Settings) -> None:
     from pytest_lambda_ml.plugin.report import check_report
 
     check_report(settings)
+    _check_images(settings)
     for kind, path in settings.datasets.items():
         if "://" not in path and not Path(path).expanduser().is_file():
             raise pytest.UsageError(
@@ -78,6 +79,24 @@ def check_outside(settings: Settings) -> None:
                 load_prices().prices(region)
         except PriceError as error:
             raise pytest.UsageError(f"{settings.place('aws_region')}: {error}") from None
+
+
+def _check_images(settings: Settings) -> None:
+    """Images are built for AWS only: what builds them is looked for then."""
+    if not settings.aws_regions:
+        return
+    from pytest_lambda_ml.artifact.container_tool import check_tool
+    from pytest_lambda_ml.artifact.registry import Reference
+
+    name = "base_image"
+    try:
+        if settings.base_image is not None:
+            Reference.parse(settings.base_image)
+        name = "image_builder"
+        if settings.image_builder != "layers" and not settings.dry_run:
+            check_tool(settings.image_builder)
+    except ArtifactError as error:
+        raise pytest.UsageError(f"{settings.place(name)}: {error}") from None
 
 
 def check_access(settings: Settings) -> None:

@@ -22,12 +22,14 @@ __all__ = [
     "CONCURRENCY",
     "DATASET_KINDS",
     "EPHEMERAL_MB",
+    "IMAGE_BUILDERS",
     "INVOCATIONS",
     "LOG_FORMATS",
     "MEMORY_MB",
     "METRICS",
     "PRESET_NAMES",
     "PUBLISHERS",
+    "RUNTIMES",
     "SUMMARIES",
     "TIMEOUT_S",
     "Limits",
@@ -53,6 +55,9 @@ PRESET_NAMES = ("quick", "thesis")
 PUBLISHERS = ("local", "fargate")
 ARCHITECTURES = ("x86_64", "arm64")
 LOG_FORMATS = ("text", "json")
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
+"""Lambda's runtimes for the Python versions that this project supports."""
+IMAGE_BUILDERS = ("layers", "docker", "buildah")
 
 
 @dataclass(frozen=True, slots=True)

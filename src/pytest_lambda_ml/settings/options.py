@@ -12,12 +12,14 @@ from pytest_lambda_ml.settings.legal import (
     BATCH_SIZE,
     CONCURRENCY,
     DATASET_KINDS,
+    IMAGE_BUILDERS,
     INVOCATIONS,
     LOG_FORMATS,
     MEMORY_MB,
     METRICS,
     PRESET_NAMES,
     PUBLISHERS,
+    RUNTIMES,
     SUMMARIES,
     TIMEOUT_S,
     datasets,
@@ -152,6 +154,23 @@ OPTIONS: tuple[Option, ...] = (
         "architecture --lambda-architecture x86_64|arm64",
         one_of(ARCHITECTURES),
         "Processor architecture of the functions (default: x86_64)",
+    ),
+    Option(
+        "runtime --lambda-runtime python3.N",
+        one_of(RUNTIMES),
+        "Lambda runtime of the functions, python3.11 to python3.14 (default: python3.13)",
+    ),
+    Option(
+        "base_image --lambda-base-image IMAGE",
+        text("the address of an image, HOST/NAME:TAG or HOST/NAME@sha256:DIGEST"),
+        "Image that images are built on, with the Python of the runtime in it (default: AWS's)",
+    ),
+    Option(
+        "image_builder --lambda-image-builder layers|docker|buildah",
+        one_of(IMAGE_BUILDERS),
+        "What builds images: layers are appended without any tool, or docker or buildah builds "
+        "(default: layers)",
+        default="layers",
     ),
     Option(
         "snap_start --lambda-snap-start",

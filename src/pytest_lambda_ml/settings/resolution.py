@@ -22,6 +22,7 @@ Metric = Literal["billed", "duration", "init"]
 PresetName = Literal["quick", "thesis"]
 LogFormat = Literal["text", "json"]
 Publisher = Literal["local", "fargate"]
+ImageBuilder = Literal["layers", "docker", "buildah"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,9 @@ class Settings:
     publisher: Publisher = "local"
     cluster: str = "pytest-lambda-ml"
     architecture: Architecture | None = None
+    runtime: str | None = None
+    base_image: str | None = None
+    image_builder: ImageBuilder = "layers"
     snap_start: bool = False
     log_format: LogFormat = "text"
     memory_mb: tuple[int, ...] | None = None
