@@ -22,7 +22,7 @@ __all__ = ["INITIALIZE_AT_IMPORT", "figures", "initialize", "process"]
 INITIALIZE_AT_IMPORT = True
 TOKENS = re.compile(r"(?u)\b\w\w+\b")  # CountVectorizer's
 PATIENCE_S = 60
-PAUSE_S = 0.02
+PAUSE_S = 0.2  # each look is a LIST, which costs as much as 0.3 s of 1,024 MB
 SETTLED = 0.02  # the consensus has moved by less, in relation to its length
 
 last_task = {}

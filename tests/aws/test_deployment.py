@@ -100,7 +100,7 @@ def test_everything_that_bears_tags_says_its_run_and_when_it_expires(
     assert found == [expected] * 6
 
 
-def test_the_role_may_write_logs_and_failures_read_the_bucket_and_nothing_else(
+def test_the_role_may_write_logs_and_failures_read_the_bucket_train_in_it_and_nothing_else(
     site: Site, package: Package
 ) -> None:
     site.deploy(package)
@@ -120,7 +120,14 @@ def test_the_role_may_write_logs_and_failures_read_the_bucket_and_nothing_else(
                 f"arn:aws:s3:::{site.deployer.shared.bucket}/messages/*",
             ],
         ),
+        (
+            ["s3:GetObject", "s3:PutObject"],
+            f"arn:aws:s3:::{site.deployer.shared.bucket}/training/{site.run_id}/*",
+        ),
+        ("s3:ListBucket", f"arn:aws:s3:::{site.deployer.shared.bucket}"),
     ]
+    only = {"StringLike": {"s3:prefix": f"training/{site.run_id}/*"}}
+    assert statements[-1]["Condition"] == only
 
 
 def test_the_same_code_is_uploaded_once(site: Site, package: Package) -> None:
