@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_lambda_ml.analysis.import_csv import THESIS_COLUMNS
 from pytest_lambda_ml.analysis.import_logs import read_log
 from pytest_lambda_ml.analysis.import_records import FIELDS
 from pytest_lambda_ml.analysis.import_run import Guess, import_files
@@ -193,3 +194,31 @@ def test_a_whole_import_is_a_matter_of_seconds(log, tmp_path) -> None:
     assert len(run.cells) == (CELLS if wrapped else 7)
     print(f"\n{took:.1f} s for {INVOCATIONS:,} invocations: {INVOCATIONS / took:,.0f} a second")
     assert took <= 60 * max(INVOCATIONS / 1_000_000, 0.1)
+
+
+def test_a_thesis_csv_is_a_matter_of_seconds(tmp_path) -> None:
+    """As many rows of the thesis' tool, a tenth of them cold."""
+    path = tmp_path / "thesis.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write(",".join(THESIS_COLUMNS) + "\n")
+        file.writelines(thesis_rows())
+    started = time.perf_counter()
+    folder = import_files([path], tmp_path, datetime(2026, 1, 1, tzinfo=UTC), guess=Guess())
+    took = time.perf_counter() - started
+    cells = load_run(folder, tmp_path).cells
+    assert len(cells) == CELLS
+    assert sum(cell.outcomes.succeeded for cell in cells) == INVOCATIONS
+    print(f"\n{took:.1f} s for {INVOCATIONS:,} rows: {INVOCATIONS / took:,.0f} a second")
+    assert took <= 30 * max(INVOCATIONS / 1_000_000, 0.1)
+
+
+def thesis_rows() -> Iterator[str]:
+    for number in range(INVOCATIONS):
+        cell, cold, began = number % CELLS, number % 10 == 0, 1.7e9 + number / 100
+        memory, billed = 256 * (1 + cell % 7), 101 + number % 97
+        times = f"{began:.3f},{began + 0.5:.3f}" if cold else "NA,NA"
+        yield (
+            f"message-{number},a{cell // 7}-lambda-{memory},a{cell // 7},environment-{number % 630},"
+            f"100,{cold},{times},{began + 0.5:.3f},{began + 0.6:.3f},{0.5 if cold else 'NA'},0.1,"
+            f"{billed - 0.5},{billed},{memory},190,2\n"
+        )
