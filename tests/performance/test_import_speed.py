@@ -209,7 +209,7 @@ def test_a_thesis_csv_is_a_matter_of_seconds(tmp_path) -> None:
     assert len(cells) == CELLS
     assert sum(cell.outcomes.succeeded for cell in cells) == INVOCATIONS
     print(f"\n{took:.1f} s for {INVOCATIONS:,} rows: {INVOCATIONS / took:,.0f} a second")
-    assert took <= 30 * max(INVOCATIONS / 1_000_000, 0.1)
+    assert took <= 60 * max(INVOCATIONS / 1_000_000, 0.1)
 
 
 def thesis_rows() -> Iterator[str]:
@@ -218,7 +218,7 @@ def thesis_rows() -> Iterator[str]:
         memory, billed = 256 * (1 + cell % 7), 101 + number % 97
         times = f"{began:.3f},{began + 0.5:.3f}" if cold else "NA,NA"
         yield (
-            f"message-{number},a{cell // 7}-lambda-{memory},a{cell // 7},environment-{number % 630},"
-            f"100,{cold},{times},{began + 0.5:.3f},{began + 0.6:.3f},{0.5 if cold else 'NA'},0.1,"
+            f"message-{number},a{cell // 7}-lambda-{memory},a{cell // 7},environment-{number % 630}"
+            f",100,{cold},{times},{began + 0.5:.3f},{began + 0.6:.3f},{0.5 if cold else 'NA'},0.1,"
             f"{billed - 0.5},{billed},{memory},190,2\n"
         )
