@@ -98,6 +98,21 @@ def test_without_a_limit_nothing_fails_and_the_command_says_the_same(project) ->
     assert gated.exit_code == 0, gated.output
 
 
+def test_a_gate_that_has_nothing_to_compare_does_not_pass(project, tmp_path) -> None:
+    """Neither in the session nor in the command: somebody would rely on it."""
+    first = next(iter(sorted(project.root.glob(".lambda-ml/runs/*"))))
+    elsewhere = ["--lambda-dir", str(tmp_path), "--lambda-memory=2000", "--lambda-invocations=4"]
+    gate = [f"--lambda-compare={first}", "--lambda-fail-on=cost:5%"]
+    run = project.run_pytest(*ARGUMENTS, *elsewhere, *gate)
+    assert run.returncode == 1
+    assert run.has("no cell is in both runs, so nothing was gated")
+    other = str(next(tmp_path.glob("runs/*")))
+    assert compare(project, str(first), other).exit_code == 0
+    gated = compare(project, str(first), other, "--fail-on", "cost:5%")
+    assert gated.exit_code == 2
+    assert "choose a baseline that measured the same cells" in gated.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -57,7 +57,7 @@ def cell(
     for name in rows.columns:
         if name.endswith(("_ms", "_mb", "_usd")) or name in {"gb_seconds", "batch_size"}:
             rows[name] = pd.to_numeric(rows[name]).astype("float64")
-    rows = priced(rows.drop(columns="cell"), PRICES)
+    rows = priced(rows.drop(columns="cell"), [PRICES], np.array([total]))
     where = {
         "backend": "local",
         "region": "us-east-1",

@@ -213,6 +213,26 @@ def test_markdown_tells_what_changed_first_and_folds_the_rest() -> None:
     assert verdict_line(comparison) in as_table(comparison, width=100)
 
 
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_narrow_terminal_leaves_columns_out_and_cuts_none_off(width: int) -> None:
+    cells = [
+        cell(steady(50.0, seed=n), algorithm="logistic-regression", memory_mb=mb)
+        for n, mb in enumerate((512, 1024, 10240))
+    ]
+    slower = [
+        cell(steady(118.0, seed=9 + n), algorithm="logistic-regression", memory_mb=mb)
+        for n, mb in enumerate((512, 1024, 10240))
+    ]
+    comparison = compare_runs(run("old", *cells), run("new", *slower), COST)
+    lines = as_table(comparison, width=width).splitlines()
+    for row in comparison.rows:
+        (line,) = [line for line in lines if line.startswith(f"{row.cell_id} ")]
+        assert "regressed" in line
+        assert f"{row.ratio - 1:+.1%}" in line
+    assert ("95 % interval" in lines[0]) == (width == 140)
+    assert all(len(line) <= width for line in lines)
+
+
 def test_text_from_outside_cannot_break_a_markdown_table() -> None:
     base = run("old", cell(steady(50.0), algorithm="a|b<script>"))
     text = as_markdown(compare_runs(base, run("new", *base.cells), COST))

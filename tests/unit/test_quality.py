@@ -76,6 +76,17 @@ def test_another_number_of_numbers_is_no_small_difference():
     assert compare_outputs(cell("e"), pairs).max_difference == float("inf")
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), None, "1.0"])
+def test_what_is_no_finite_number_is_no_small_difference(wrong):
+    pairs = expected(([[0.0, wrong]], [[0.0, 1.0]]))
+    assert compare_outputs(cell("e"), pairs).max_difference == float("inf")
+
+
+def test_equal_infinities_do_not_differ():
+    pairs = expected(([[float("inf"), 1.5]], [[float("inf"), 1.0]]))
+    assert compare_outputs(cell("e"), pairs).max_difference == 0.5
+
+
 def test_only_successes_that_were_to_be_compared_count():
     pairs = expected((["joy"], ["joy"]), (["joy"], ["fear"]))
     invocations = cell("r", "e", failed=[1])

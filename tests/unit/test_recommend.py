@@ -232,6 +232,18 @@ def test_the_rule_of_thumb_names_the_engine_that_was_not_measured_at_its_memory_
     assert told.rule.why == "1024 MB was not measured with engine fast"
 
 
+def test_a_cell_that_is_out_does_not_take_one_of_another_architecture_with_it() -> None:
+    dead = Outcomes(published=22, out_of_memory=22)
+    told = advise(
+        samples(noisy(100), memory_mb=512),
+        samples([], cold_ms=[], memory_mb=512, architecture="arm64", outcomes=dead),
+        samples(noisy(150), memory_mb=1024),
+    )
+    assert memory_of(told) == 512
+    assert len(told.candidates) == 2
+    assert [why for _, why in told.excluded] == ["nothing succeeded (out of memory)"]
+
+
 def test_the_same_samples_give_the_same_answer() -> None:
     assert advise(SLOW_CHEAP, FAST_DEAR) == advise(SLOW_CHEAP, FAST_DEAR)
 

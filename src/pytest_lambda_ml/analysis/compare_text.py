@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pytest_lambda_ml.analysis.compare import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_lambda_ml.analysis.compare import Comparison, Row
 
-__all__ = ["as_markdown", "as_table", "verdict_line"]
+__all__ = ["as_markdown", "as_table", "nothing_gated", "verdict_line"]
 
 ABSENT = "–"
 COLOURS = {
@@ -30,9 +30,29 @@ SIGNS = {
     Verdict.INCONCLUSIVE: "❔",
 }
 HEADINGS = ("cell", "metric", "base", "new", "change", "95 % interval", "verdict")
+DROPPED = ("95 % interval", "base", "new")
+"""What a narrow terminal does without, first to last."""
+
+GAP = 2
+"""Characters between two columns."""
+
 HEADLINE = (
     "Intervals are of each row. Of two runs of the same thing, at most 5 % have any row regressed."
 )
+
+
+def nothing_gated(comparison: Comparison) -> str:
+    """Why a gate cannot pass: a comparison without a row has held nothing against its limits."""
+    return (
+        f"no cell is in both runs, so nothing was gated: {comparison.new_id} has "
+        f"{_some(comparison.new_cells)}, the baseline {comparison.base_id} has "
+        f"{_some(comparison.vanished_cells)}; choose a baseline that measured the same cells"
+    )
+
+
+def _some(cells: Sequence[str]) -> str:
+    more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+    return f"{cells[0]}{more}" if cells else "none"
 
 
 def verdict_line(comparison: Comparison) -> str:
@@ -53,19 +73,41 @@ def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
         file=output, width=width, force_terminal=color, no_color=not color, highlight=False
     )
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for heading in HEADINGS:
+    rows = [dict(zip(HEADINGS, _fields(row), strict=True)) for row in comparison.rows]
+    shown = _columns(rows, width)
+    for heading in shown:
         table.add_column(
             heading,
             justify="left" if heading in {"cell", "metric", "verdict"} else "right",
             no_wrap=heading != "verdict",
             overflow="fold",
         )
-    for row in comparison.rows:
-        table.add_row(*_fields(row), style=COLOURS[row.verdict] if color else "")
+    for row, fields in zip(comparison.rows, rows, strict=True):
+        style = COLOURS[row.verdict] if color else ""
+        table.add_row(*(fields[heading] for heading in shown), style=style)
     if comparison.rows:
         console.print(table)
     lines = [*_beneath(comparison), verdict_line(comparison)]
     return output.getvalue() + "\n".join(textwrap.fill(line, width) for line in lines)
+
+
+def _columns(rows: Sequence[Mapping[str, str]], width: int) -> list[str]:
+    """The headings that have room: a number that is cut off, or no verdict, says nothing."""
+
+    def needed(heading: str) -> int:
+        # A verdict wraps between its words.
+        fields = [part for row in rows for part in _unbroken(heading, row[heading])]
+        return max(map(len, [heading, *fields])) + GAP
+
+    shown = list(HEADINGS)
+    for heading in DROPPED:
+        if sum(map(needed, shown)) > width:
+            shown.remove(heading)
+    return shown
+
+
+def _unbroken(heading: str, field: str) -> list[str]:
+    return field.split() if heading == "verdict" else [field]
 
 
 def as_markdown(comparison: Comparison) -> str:

@@ -84,7 +84,7 @@ def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Pri
             ("outcome", Outcome.SUCCEEDED.value),
         )
     )
-    is_warm &= succeeded
+    is_warm = is_warm & succeeded
     warm = counts.loc[is_warm, WARM_COLUMNS]
     cold = counts.loc[is_cold, list(COLD_COLUMNS)]
     billed = warm["billed_duration_ms"].dropna()

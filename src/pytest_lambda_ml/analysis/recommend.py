@@ -78,7 +78,8 @@ def recommend(
         groups.setdefault(cell.configuration.algorithm, []).append(cell)
     answers = []
     for algorithm, group in groups.items():
-        unfit = {cell.configuration.cell_id: why for cell in group if (why := _unfit(cell))}
+        judged = [(cell, _unfit(cell)) for cell in group]
+        excluded = tuple((cell.configuration.cell_id, why) for cell, why in judged if why)
         found = [
             worth(
                 cell,
@@ -87,10 +88,10 @@ def recommend(
                 draws,
                 generator,
             )
-            for cell in group
-            if cell.configuration.cell_id not in unfit
+            for cell, why in judged
+            if why is None
         ]
-        answers.append(_decide(algorithm, found, question, tuple(unfit.items())))
+        answers.append(_decide(algorithm, found, question, excluded))
     return tuple(answers)
 
 

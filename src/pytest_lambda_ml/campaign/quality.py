@@ -7,6 +7,7 @@ says that the function gave what the handler gives here, and the outputs here ar
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,17 +89,18 @@ def _are_numbers(batch: BatchOutputs) -> bool:
 
 
 def _differences(pair: ExpectedOutputs) -> Iterator[float]:
-    """Of each number; infinite where one side has no number to compare with."""
+    """Of each number; infinite where one side has no number, or NaN, to compare with."""
     engine = [number for output in pair.engine.outputs for number in _flat(output)]
     reference = [number for output in pair.reference.outputs for number in _flat(output)]
     if len(engine) != len(reference):
-        yield float("inf")
+        yield math.inf
         return
     for one, other in zip(engine, reference, strict=True):
         if isinstance(one, int | float) and isinstance(other, int | float):
-            yield abs(one - other)
+            difference = 0.0 if one == other else abs(one - other)
+            yield math.inf if math.isnan(difference) else difference
         else:
-            yield float("inf")
+            yield math.inf
 
 
 def _flat(output: object) -> Iterator[object]:

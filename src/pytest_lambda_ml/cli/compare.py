@@ -50,7 +50,7 @@ def compare(base: str, new: str, fail_on: tuple[str, ...], form: str, folder: Pa
     is also added to the step summary. Partial runs are no baseline, and latest passes them over.
     """
     from pytest_lambda_ml.analysis.compare import compare_runs
-    from pytest_lambda_ml.analysis.compare_text import as_markdown, as_table
+    from pytest_lambda_ml.analysis.compare_text import as_markdown, as_table, nothing_gated
     from pytest_lambda_ml.analysis.gate import DEFAULT_LIMITS, append_step_summary, parse_limits
     from pytest_lambda_ml.analysis.load import load_run
     from pytest_lambda_ml.store.find_run import find_run, is_whole
@@ -71,5 +71,7 @@ def compare(base: str, new: str, fail_on: tuple[str, ...], form: str, folder: Pa
         markdown if form == "md" else as_table(comparison, width=width, color=color),
         nl=form != "md",
     )
+    if fail_on and not comparison.rows:
+        raise click.UsageError(nothing_gated(comparison))
     if fail_on and comparison.regressions:
         sys.exit(1)

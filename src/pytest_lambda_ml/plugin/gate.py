@@ -81,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         config.stash[NOT_COMPARED] = "no cell was measured, so nothing was compared"
         return
     from pytest_lambda_ml.analysis.compare import compare_runs
-    from pytest_lambda_ml.analysis.compare_text import as_markdown
+    from pytest_lambda_ml.analysis.compare_text import as_markdown, nothing_gated
     from pytest_lambda_ml.analysis.load import load_run
 
     settings = config.stash[SETTINGS]
@@ -97,7 +97,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         return
     config.stash[COMPARISON] = comparison
     append_step_summary(as_markdown(comparison), os.environ)
-    if limits and comparison.regressions:
+    if limits and not comparison.rows:
+        config.stash[NOT_COMPARED] = nothing_gated(comparison)
+    if limits and (comparison.regressions or not comparison.rows):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
