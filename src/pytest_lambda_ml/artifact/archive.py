@@ -97,15 +97,15 @@ def compress_layer(path: Path, layer: IO[bytes]) -> LayerDigests:
     Raises OSError when it is neither.
     """
     with ExitStack() as stack:
-        if layer.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
-            layer.seek(0)
-            layer = stack.enter_context(gzip.open(layer))  # type: ignore[assignment] # reads alike
-        else:
-            layer.seek(0)
+        tar: IO[bytes] | gzip.GzipFile = layer
+        is_compressed = layer.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        layer.seek(0)
+        if is_compressed:
+            tar = stack.enter_context(gzip.open(layer))
         compressed = _HashingWriter(stack.enter_context(created_atomically(path)))
         with gzip.GzipFile("", "wb", COMPRESSION, compressed, mtime=0) as zipped:
             plain = _HashingWriter(zipped)
-            shutil.copyfileobj(layer, plain, CHUNK_BYTES)
+            shutil.copyfileobj(tar, plain, CHUNK_BYTES)
     return LayerDigests(digest=compressed.digest, diff_id=plain.digest)
 
 
