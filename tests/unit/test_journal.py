@@ -37,6 +37,18 @@ def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert second["outcomes"]["succeeded"] == 2
 
 
+@pytest.mark.parametrize("text", ["half \ud83d of a pair", "a\u2028b\x85c\u2029d", "ü\x00\n"])
+def test_any_text_of_a_handler_can_be_stored_and_read(tmp_path: Path, text: str) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", lambda: 1.0)
+    journal.write("invocation", error_message=text)
+    journal.write("cell", cell_id="after")
+    journal.close()
+    told, after = read_journal(tmp_path / "journal.jsonl")
+    assert told["error_message"] == text
+    assert after["cell_id"] == "after"
+    assert read_run_file(write_run_file(tmp_path, {"cells": [text]}))["cells"] == [text]
+
+
 def test_nothing_is_created_before_the_first_entry(tmp_path: Path) -> None:
     Journal(tmp_path / "journal.jsonl", lambda: 0.0).close()
     assert list(tmp_path.iterdir()) == []

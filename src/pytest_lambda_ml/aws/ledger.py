@@ -156,7 +156,7 @@ class Ledger:
 def read_ledger(path: Path) -> tuple[Resource, ...]:
     """What may still be there according to a ledger file; a torn last line is passed over."""
     left: dict[tuple[Kind, str], Resource] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             entry = json.loads(line)
             event = entry["event"]

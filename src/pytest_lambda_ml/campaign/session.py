@@ -296,6 +296,7 @@ class CampaignSession:
         except LambdaMLError as error:
             self._notice(error)
             self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
+            self.mark_partial(f"{configuration.cell_id} failed to be measured")
             raise
         finally:
             if allowance is not None and self._left_usd is not None:
@@ -308,6 +309,7 @@ class CampaignSession:
         why = "the budget was spent" if run.stopped else None
         if run.silent:
             why = "nothing was heard of the messages under way, so no more were sent"
+            self.mark_partial(f"{configuration.cell_id}: {why}")
         result = self._keep(function, load, correlator, partial=why)
         if not (why or correlator.outstanding or result.outcomes.missing):
             site.rest(function)

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 __all__ = ["LogBuffer"]
 
 _READ_BYTES = 64 * 1024
+_PIPE_BYTES = 1 << 20
+"""The largest pipe that Linux gives without privileges (pipe(7), /proc/sys/fs/pipe-max-size)."""
 
 
 class LogBuffer:
@@ -46,11 +48,15 @@ class LogBuffer:
             self._end_partial()
 
     def drain(self) -> bool:
-        """Take what the function has printed so far; whether there was anything."""
+        """Take what the function has printed so far; whether there was anything.
+
+        A pipe holds so much and no more: what a function prints meanwhile is for the next time,
+        else one that prints without pause would keep its own deadline from being looked at.
+        """
         with self._lock:
-            found = False
-            while data := self._read():
-                found = True
+            found, left = False, _PIPE_BYTES
+            while left > 0 and (data := self._read()):
+                found, left = True, left - len(data)
                 *lines, self._partial = (self._partial + data).split(b"\n")
                 for line in lines:
                     self._add(line.decode("utf-8", "replace") + "\n")

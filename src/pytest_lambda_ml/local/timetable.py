@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Appointment", "Timetable"]
+
+_log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """What a cancelled appointment would do."""
 
 
 @dataclass(order=True, slots=True)
@@ -25,8 +32,9 @@ class Appointment:
     cancelled: bool = field(default=False, compare=False)
 
     def cancel(self) -> None:
-        """Do not make the call."""
+        """Do not make the call, and hold on to nothing that it needs until it would be due."""
         self.cancelled = True
+        self.action = _nothing
 
 
 class Timetable:
@@ -57,7 +65,10 @@ class Timetable:
 
     def _run(self) -> None:
         while (appointment := self._next()) is not None:
-            appointment.action()
+            try:
+                appointment.action()
+            except Exception:  # noqa: BLE001  # every deadline depends on this thread
+                _log.exception("a call that was due has failed; the others go on")
 
     def _next(self) -> Appointment | None:
         with self._changed:

@@ -55,7 +55,7 @@ def _open_for_append(path: Path) -> TextIO:
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """All entries in order; what is no whole entry is passed over. Raises `RunStoreError`."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as error:
         raise RunStoreError(f"the journal {path} cannot be read: {error.strerror}") from error
     entries = []

@@ -43,8 +43,8 @@ def plain(value: Any) -> Any:
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
-    """The value as JSON text."""
-    return json.dumps(plain(value), ensure_ascii=False, indent=indent)
+    """The value as JSON text, in ASCII: a handler's text may hold halves of characters."""
+    return json.dumps(plain(value), indent=indent)
 
 
 def from_plain(kind: type[T], value: Mapping[str, Any], **given: object) -> T:
