@@ -204,7 +204,17 @@ def test_the_command_fails_only_for_what_is_missing(
         cli, ["doctor", "--aws-region", "eu-west-1", "--aws-endpoint-url", moto_url]
     )
     assert got.exit_code == 0, got.output
-    for subject in ("limits", "cores", "uv", "terraform", "extra llm", "price table", "clock"):
+    for subject in (
+        "limits",
+        "cores",
+        "uv",
+        "terraform",
+        "buildah",
+        "python3.13",
+        "extra llm",
+        "price table",
+        "clock",
+    ):
         assert subject in got.output
     assert "0 missing" in got.output
     gone = CliRunner().invoke(

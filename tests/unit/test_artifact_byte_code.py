@@ -120,7 +120,7 @@ def test_compiling_happens_once(build, monkeypatch):
     assert build().sha256 == first.sha256
 
 
-def test_the_limit_leaves_out_the_largest_package_and_the_package_says_so(build, monkeypatch):
+def test_the_limit_leaves_byte_code_out_and_the_package_says_so(build, monkeypatch):
     whole = build("whole")
     assert whole.notes == ()
     monkeypatch.setattr(
@@ -128,11 +128,11 @@ def test_the_limit_leaves_out_the_largest_package_and_the_package_says_so(build,
     )
     package = build("less")
     inside = contents(package)
-    assert pyc("big/__init__.py") not in inside
-    assert {"big/__init__.py", pyc("leaf/__init__.py"), pyc("handler.py")} < inside.keys()
+    assert pyc("leaf/__init__.py") not in inside
+    assert {"leaf/__init__.py", pyc("big/__init__.py"), pyc("handler.py")} < inside.keys()
     assert package.unzipped_bytes == sum(map(len, inside.values()))
     (note,) = package.notes
-    assert note.startswith("byte code of big was left out")
+    assert note.startswith("byte code of leaf was left out")
 
 
 def test_without_the_functions_python_there_is_no_byte_code_and_the_package_says_so(
@@ -165,7 +165,7 @@ def test_another_interpreter_is_asked_what_it_is(tmp_path, monkeypatch):
     assert find_compiler("3.98") is None
 
 
-def test_what_there_is_room_for_leaves_the_largest_out(tmp_path):
+def test_what_there_is_no_room_for_is_left_out_package_by_package(tmp_path):
     def entry(size):
         path = tmp_path / str(size)
         path.write_bytes(b"x" * size)
@@ -173,7 +173,9 @@ def test_what_there_is_room_for_leaves_the_largest_out(tmp_path):
 
     found = {"a/__pycache__/x": entry(10), "a/y": entry(5), "b/z": entry(12), "c/q": entry(3)}
     assert within(30, found) == (found, [])
-    assert within(29, found) == ({"b/z": found["b/z"], "c/q": found["c/q"]}, ["a"])
+    assert within(29, found)[1] == ["c"]
+    assert within(20, found)[1] == ["b"]
+    assert within(14, found) == ({"b/z": found["b/z"]}, ["a", "c"])
     assert within(0, found) == ({}, ["a", "b", "c"])
 
 

@@ -135,19 +135,18 @@ def compile_modules(
 def within(room_bytes: int, byte_code: Mapping[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
     """The byte code that there is room for, and the packages whose byte code is left out.
 
-    Whole packages (by the first part of their names) are left out, the largest first: those that
-    stay are then as many as can be.
+    Whole packages (by the first part of their names) are left out: the smallest that is enough, or
+    where no single one is, the largest and then more.
     """
     sizes: dict[str, int] = {}
     for name, entry in byte_code.items():
         sizes[_package(name)] = sizes.get(_package(name), 0) + entry.size_bytes
     out: list[str] = []
-    total = sum(sizes.values())
-    for package in sorted(sizes, key=lambda package: (-sizes[package], package)):
-        if total <= room_bytes:
-            break
-        out.append(package)
-        total -= sizes[package]
+    smallest_first = sorted(sizes, key=lambda package: (sizes[package], package))
+    while smallest_first and (too_much := sum(sizes[x] for x in smallest_first) - room_bytes) > 0:
+        enough = (package for package in smallest_first if sizes[package] >= too_much)
+        out.append(next(enough, smallest_first[-1]))
+        smallest_first.remove(out[-1])
     kept = {name: entry for name, entry in byte_code.items() if _package(name) not in out}
     return kept, sorted(out)
 

@@ -12,8 +12,11 @@ from pytest_lambda_ml.errors import ArtifactError
 if TYPE_CHECKING:
     from pytest_lambda_ml.model import Architecture
 
-__all__ = ["Target", "host_target"]
+__all__ = ["DEFAULT_PYTHON", "Target", "host_target"]
 
+DEFAULT_PYTHON = "3.13"
+"""A runtime that AWS supports until 30 June 2029 (AWS Lambda documentation, "Lambda runtimes"), and
+for which the libraries have wheels."""
 AMAZON_LINUX_2023_SINCE = (3, 12)
 """Runtimes from Python 3.12 on run on Amazon Linux 2023, older ones on Amazon Linux 2
 (AWS Lambda documentation, "Lambda runtimes")."""
@@ -37,7 +40,7 @@ class Target:
     """
 
     architecture: Architecture
-    python_version: str = "3.13"
+    python_version: str = DEFAULT_PYTHON
     glibc_minor: int | None = None
 
     @property

@@ -27,6 +27,7 @@ TOOLS = {
     "uv": "packages are built with pip instead, slower",
     "terraform": "needed only for the durable base in infra/",
     "docker": "needed only where an image is asked to be built with it",
+    "buildah": "needed only where an image is asked to be built with it",
 }
 _EXTRA = re.compile(r"""extra == ['"](?P<extra>[\w-]+)['"]""")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -94,6 +95,21 @@ def _tools() -> Iterator[Finding]:
     for tool, without in TOOLS.items():
         path = find_uv() if tool == "uv" else shutil.which(tool)
         yield Finding(tool, "ok", path) if path else Finding(tool, "warning", "not found", without)
+    yield _byte_code()
+
+
+def _byte_code() -> Finding:
+    """Whether packages for Lambda's default Python get byte code."""
+    from pytest_lambda_ml.artifact.byte_code import find_compiler
+    from pytest_lambda_ml.artifact.target import DEFAULT_PYTHON
+
+    subject = f"python{DEFAULT_PYTHON}"
+    if compiler := find_compiler(DEFAULT_PYTHON):
+        return Finding(subject, "ok", compiler.path)
+    advice = (
+        f"packages have no byte code, so cold starts are slower: uv python install {DEFAULT_PYTHON}"
+    )
+    return Finding(subject, "warning", "not found", advice)
 
 
 def _extras() -> Iterator[Finding]:
