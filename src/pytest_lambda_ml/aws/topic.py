@@ -50,7 +50,7 @@ def connect_topic(
     except ClientError as error:
         if code_of(error) != CONFLICT:
             raise
-    clients.lambda_.get_waiter("function_updated").wait(FunctionName=function)
+    clients.lambda_.get_waiter("function_updated_v2").wait(FunctionName=function)
     ledger.announce(Resource(Kind.SUBSCRIPTION, topic_arn, owner=name))
     subscription_arn: str = clients.sns.subscribe(
         TopicArn=topic_arn, Protocol="lambda", Endpoint=arn, ReturnSubscriptionArn=True
