@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.analysis.recommend_samples import CellSamples
 
-FAMILIES = ("spread", "one better", "lambda")
+FAMILIES = ("spread", "one better", "lambda", "noisy")
 """How the true costs lie: each cell's by itself; all the same but one, which is up to 20 % better;
 as Lambda's lie over memory, where those below 1,769 MB are nearly the same for work of one thread
-(so that the best is known, but by a hair's breadth)."""
+(so that the best is known, but by a hair's breadth); and as any of these, but with 20 invocations a
+cell, of which one in twenty takes far longer (a Pareto tail of exponent 2.5)."""
+
+NOISY_COUNT, TAIL_SHARE, TAIL = 20, 0.05, 2.5
 
 SIZES_MB = (256, 512, 1024, 1536, 2048, 3072, 4096)
 BUSY = Traffic(10_000_000)
@@ -34,6 +37,7 @@ class Called:
     """One recommendation: what was said, whether it was right, and what it lost if it was not."""
 
     p_best: float
+    p_equal: float
     right: bool
     loss: float
 
@@ -65,6 +69,9 @@ def measured(mean_ms: float, count: int, generator: Generator, **how: float) -> 
     else:
         sigma = np.sqrt(np.log(1 + how["cv"] ** 2))
         noise = generator.lognormal(-sigma * sigma / 2, sigma, count)
+    if how["tails"]:
+        tails = (generator.random(count) < TAIL_SHARE) * generator.pareto(TAIL, count)
+        noise *= (1 + tails) / (1 + TAIL_SHARE / (TAIL - 1))
     hosts = 1 + how["host_cv"] * generator.standard_normal(int(how["environments"]))
     return mean_ms * noise * np.abs(hosts)[np.arange(count) % int(how["environments"])]
 
@@ -72,19 +79,21 @@ def measured(mean_ms: float, count: int, generator: Generator, **how: float) -> 
 def run_of(family: str, seed: int) -> tuple[list[CellSamples], np.ndarray]:
     """The cells of one run and their true costs per invocation, in MB ms.
 
-    2 to 7 memory sizes, 8 to 99 warm invocations a cell in 2 to 10 environments, of which some are
-    on hosts of different speed; a coefficient of variation from 5 to 60 %.
+    2 to 7 memory sizes, 8 to 99 (or 20) warm invocations a cell in 2 to 10 environments, of which
+    some are on hosts of different speed; a coefficient of variation from 5 to 60 %.
     """
     generator = np.random.default_rng((FAMILIES.index(family), seed))
     sizes = sorted(map(int, generator.choice(SIZES_MB, generator.integers(2, 8), replace=False)))
-    count = int(generator.integers(8, 100))
+    count = NOISY_COUNT if family == "noisy" else int(generator.integers(8, 100))
     how = {
         "cv": generator.uniform(0.05, 0.6),
+        "tails": float(family == "noisy"),
         "stalls": float(generator.random() < 0.3),
         "environments": min(int(generator.integers(2, 11)), count // 2),
         "host_cv": float(generator.choice([0, 0, 0.03])),
     }
-    means = true_ms(family, sizes, generator)
+    curve = str(generator.choice(FAMILIES[:-1])) if family == "noisy" else family
+    means = true_ms(curve, sizes, generator)
     cells = [
         samples(
             measured(mean, count, generator, **how),
@@ -103,12 +112,16 @@ def call(family: str, seed: int) -> Called:
     (told,) = recommend(cells, Question(traffic=BUSY), load_prices().prices, draws=1000, seed=seed)
     assert told.choice is not None
     chosen = [cell.configuration for cell in cells].index(told.choice.configuration)
-    return Called(told.p_best, chosen == int(truth.argmin()), truth[chosen] / truth.min() - 1)
+    return Called(
+        told.p_best, told.p_equal, chosen == int(truth.argmin()), truth[chosen] / truth.min() - 1
+    )
 
 
-def between(calls: Iterable[Called], low: float, high: float) -> list[Called]:
+def between(
+    calls: Iterable[Called], low: float, high: float, *, said: str = "p_best"
+) -> list[Called]:
     """The calls of this confidence."""
-    return [each for each in calls if low <= each.p_best <= high]
+    return [each for each in calls if low <= getattr(each, said) <= high]
 
 
 def share_right(calls: list[Called], within: float | None = None) -> float:

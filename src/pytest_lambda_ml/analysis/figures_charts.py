@@ -182,6 +182,7 @@ def pareto_chart(frame: pd.DataFrame) -> Drawn:
         alt.Tooltip("p95:Q", title="p95 ms", format=",.1f"),
         alt.Tooltip("usd_per_million_items:Q", title="USD per million items", format=",.4~g"),
         alt.Tooltip("p_best:Q", title="P(best)", format=".0%"),
+        alt.Tooltip("p_equal:Q", title="P(within 1 % of the best)", format=".0%"),
     ]
     front = frame[frame["pareto"]].sort_values("p95")
     points = (

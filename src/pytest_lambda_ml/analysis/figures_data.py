@@ -186,6 +186,7 @@ def choice_frame(told: Recommendation) -> pd.DataFrame:
             "usd_per_million_items": each.usd_per_1k_items * THOUSAND,
             "usd_per_month": each.usd_per_month,
             "p_best": each.p_best,
+            "p_equal": each.p_equal,
             "kind": "recommended"
             if each.configuration == chosen
             else ("on the Pareto front" if each.pareto else "beaten by another"),

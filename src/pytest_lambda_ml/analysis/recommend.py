@@ -25,6 +25,7 @@ from pytest_lambda_ml.analysis.recommend_figures import (
     worth,
 )
 from pytest_lambda_ml.analysis.recommend_more import TOO_CLOSE, measure_more
+from pytest_lambda_ml.analysis.recommend_shrink import shrunk
 from pytest_lambda_ml.analysis.recommendation import (
     Candidate,
     Question,
@@ -37,6 +38,7 @@ from pytest_lambda_ml.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
     from pytest_lambda_ml.analysis.recommend_samples import CellSamples
@@ -50,9 +52,8 @@ FAILURES_TOLERATED = 0.01
 """Share of messages that may end badly; above it a cell is no choice."""
 NEAR = 1.05
 EQUAL = 1 + TOO_CLOSE
-"""Scores closer than this are the same. Cost often hardly depends on memory, and which of two cells
-is ahead by a hair's breadth is neither worth knowing nor told by any affordable number of samples:
-a probability of that would be wrong far too often."""
+"""Scores closer than this are the same to whoever has to choose. Cost often hardly depends on
+memory, and no affordable number of samples tells which of two cells is a hair's breadth ahead."""
 
 RULE_MEMORY_MB = 1024
 RULE_MS = 100.0
@@ -91,7 +92,7 @@ def recommend(
             for cell, why in judged
             if why is None
         ]
-        answers.append(_decide(algorithm, found, question, excluded))
+        answers.append(_decide(algorithm, found, question, excluded, generator))
     return tuple(answers)
 
 
@@ -112,10 +113,15 @@ def _unfit(cell: CellSamples) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """Scores of all cells: as measured (cells,), drawn (cells, draws); infinite: limit missed."""
+    """Scores of all cells: as measured (cells,), drawn (cells, draws); infinite: limit missed.
+
+    ``alone`` are the draws of each cell by itself, ``draws`` and ``free`` (without limits) those of
+    cells that are alike (`recommend_shrink`).
+    """
 
     plain: NDArray[np.float64]
     point: NDArray[np.float64]
+    alone: NDArray[np.float64]
     free: NDArray[np.float64]
     draws: NDArray[np.float64]
 
@@ -127,21 +133,30 @@ class _Weighed:
 
     @property
     def is_best(self) -> NDArray[np.bool_]:
-        """Which cells are the best of each draw, or equal to it (cells, draws)."""
+        """Which cell is the best of each draw (cells, draws); identical scores share it."""
+        best = self.best
+        return (self.draws <= best) & np.isfinite(best)
+
+    @property
+    def is_equal(self) -> NDArray[np.bool_]:
+        """Which cells are as good as the best of each draw."""
         best = self.best
         return (self.draws <= best * EQUAL) & np.isfinite(best)
 
 
-def _weigh(found: Sequence[Worth], question: Question) -> _Weighed:
+def _weigh(found: Sequence[Worth], question: Question, generator: Generator) -> _Weighed:
     points = np.stack([each.point for each in found], axis=1)
     drawn = np.stack([each.draws for each in found], axis=1)
     scale = points[: TIME + 1].max(axis=1)
-    plain, free = scores(points, question, scale), scores(drawn, question, scale)
+    plain, alone = scores(points, question, scale), scores(drawn, question, scale)
+    missed = missed_limit(drawn, question)
+    free = shrunk(plain, alone, generator)
     return _Weighed(
         plain,
         np.where(missed_limit(points, question), np.inf, plain),
+        np.where(missed, np.inf, alone),
         free,
-        np.where(missed_limit(drawn, question), np.inf, free),
+        np.where(missed, np.inf, free),
     )
 
 
@@ -150,10 +165,11 @@ def _decide(
     found: Sequence[Worth],
     question: Question,
     excluded: tuple[tuple[str, str], ...],
+    generator: Generator,
 ) -> Recommendation:
     if not found:
         return Recommendation(algorithm=algorithm, question=question, excluded=excluded)
-    weighed = _weigh(found, question)
+    weighed = _weigh(found, question, generator)
     is_best, best = weighed.is_best, weighed.best
     candidates = _candidates(found, question, weighed)
     ranked = tuple(sorted(candidates, key=lambda each: (each.missed is not None, each.score)))
@@ -173,7 +189,7 @@ def _decide(
     same_memory = np.array(
         [each.configuration.memory_mb == choice.configuration.memory_mb for each in candidates]
     )
-    undecided = choice.p_best < question.confidence
+    sure = choice.p_best >= question.confidence
     return Recommendation(
         algorithm=algorithm,
         question=question,
@@ -182,15 +198,15 @@ def _decide(
         regret=float(loss.mean()) if len(loss) else 0.0,
         p_near=float((weighed.draws[chosen] <= best * NEAR)[possible].sum() / len(best)),
         p_memory=float(is_best[same_memory].any(axis=0).mean()),
-        more=measure_more(
+        more=()
+        if sure
+        else measure_more(
             [each.cell for each in found],
             weighed.point,
-            weighed.draws,
+            weighed.alone,
             chosen,
             question.confidence,
-        )
-        if undecided
-        else (),
+        ),
         rule=rule_of_thumb(choice, candidates),
         excluded=excluded,
         notes=told.notes,
@@ -200,7 +216,7 @@ def _decide(
 def _candidates(
     found: Sequence[Worth], question: Question, weighed: _Weighed
 ) -> tuple[Candidate, ...]:
-    p_best = weighed.is_best.mean(axis=1)
+    p_best, p_equal = weighed.is_best.mean(axis=1), weighed.is_equal.mean(axis=1)
     front = pareto_front([w.point[COST] for w in found], [w.point[P95] for w in found])
     items = question.traffic.invocations_per_month(1)
     return tuple(
@@ -219,6 +235,7 @@ def _candidates(
             answer_ms_mean=float(each.point[TIME]),
             score=float(weighed.plain[i]),
             p_best=float(p_best[i]),
+            p_equal=float(p_equal[i]),
             pareto=bool(front[i]),
             missed=_missed(each, question),
         )

@@ -29,6 +29,8 @@ _RELEVANT = 0.005
 """A cell that beats the choice with less than this probability needs no more samples."""
 _ONE_SIGMA = (15.87, 84.13)
 AS_OFTEN_AGAIN = 2.0
+DRAWN_TOGETHER = 2.0
+"""That cells are taken to be alike (`recommend_shrink`) about doubles the doubt that is left."""
 
 
 def measure_more(
@@ -42,9 +44,10 @@ def measure_more(
 
     ``point`` (cells,) and ``draws`` (cells, draws) are scores, infinite where a limit is missed.
     The standard error of a difference shrinks with the root of the number of invocations, so to
-    see with ``confidence`` (shared out over the contenders) that the contender is not better by
-    `TOO_CLOSE`, both cells need their numbers times ``(z × standard error / difference)²``, the
-    difference being the measured one and what is too close.
+    see with ``confidence`` (what it leaves is shared out over the contenders) that the contender is
+    not better by `TOO_CLOSE`, both cells need their numbers times
+    ``(z × standard error / difference)²``, the difference being the measured one and what is too
+    close.
     """
     factors: dict[int, float] = {}
     contenders = [
@@ -54,7 +57,7 @@ def measure_more(
     ]
     if not contenders:
         return ()
-    z = NormalDist().inv_cdf(1 - (1 - confidence) / len(contenders))
+    z = NormalDist().inv_cdf(1 - (1 - confidence) / len(contenders) / DRAWN_TOGETHER)
     for i in contenders:
         factors[i] = _factor(point[i] - point[chosen], draws[i] - draws[chosen], z, point[chosen])
     finite = [factor for factor in factors.values() if math.isfinite(factor)]

@@ -47,7 +47,8 @@ def assumptions(question: Question) -> str:
     """At which traffic, and what is assumed of cold starts."""
     traffic = question.traffic
     return (
-        "Best means that no other cell is more than 1 % better. "
+        "P(best) is the probability to be the very best cell; a choice is decided when no other is "
+        "likely to be more than 1 % better. "
         f"At {number(traffic.requests_per_day, 0)} requests a day, spread over it at random; a "
         "batch of n serves n of them with one invocation, and the time to fill it is not counted. "
         f"An idle environment is kept for {traffic.idle_minutes:g} minutes (AWS does not document "
@@ -70,8 +71,9 @@ def sentences(told: Recommendation) -> list[str]:
         return [_no_choice(told)]
     lines = [
         (
-            f"best with a probability of {probability(choice.p_best)}, within 5 % of the best "
-            f"with {probability(told.p_near)}; {choice.configuration.memory_mb} MB is the memory "
+            f"the very best with a probability of {probability(choice.p_best)}, within 1 % of the "
+            f"best with {probability(choice.p_equal)}, within 5 % with "
+            f"{probability(told.p_near)}; {choice.configuration.memory_mb} MB is the memory "
             f"size of the best with {probability(told.p_memory)}"
         ),
         (
@@ -120,12 +122,10 @@ def rule_text(told: Recommendation) -> str:
 
 
 def more_lines(told: Recommendation) -> list[str]:
-    """Where to measure more when the samples do not decide; empty when they do."""
-    if told.decided or not told.more:
-        return []
+    """Where to measure more when the samples do not decide, and what is too close in any case."""
     names = _names(told)
     wanted = f"{told.question.confidence:.0%}".replace("%", " %")
-    asked = [each for each in told.more if each.invocations]
+    asked = [] if told.decided else [each for each in told.more if each.invocations]
     close = [each for each in told.more if each.invocations is None]
     lines = []
     if asked:
@@ -146,7 +146,8 @@ def one_line(told: Recommendation) -> str:
     if choice is None:
         return _no_choice(told)
     line = (
-        f"{choice_name(told)}: best with {probability(choice.p_best)}, "
+        f"{choice_name(told)}: best with {probability(choice.p_best)}, within 1 % of the best with "
+        f"{probability(choice.p_equal)}, "
         f"{money(choice.usd_per_month)} a month at "
         f"{number(told.question.traffic.requests_per_day, 0)} requests a day, cold "
         "starts included"

@@ -29,8 +29,9 @@ class Question:
     """What is asked for. ``weight`` is that of cost in ``balanced``, 0 to 1.
 
     Limits are on the 95th percentile: of the duration of warm invocations, and of the cold start
-    (init duration and the wrapper's initialisation). A choice is called decided when it is the
-    best with at least the probability ``confidence``.
+    (init duration and the wrapper's initialisation). A choice is called decided when no other is
+    more than 1 % better with at least the probability ``confidence``: which of two cells is ahead
+    by less than that no affordable number of samples tells.
     """
 
     objective: Objective = "cost"
@@ -47,9 +48,9 @@ class Candidate:
 
     Costs include the cold starts of the traffic; ``usd_per_1k_items`` is of the same money.
     ``score`` is what the objective minimises: USD a month, milliseconds, or a number from 0 to 1.
-    ``p_best`` is the probability that no other cell is more than 1 % better; cells that are equal
-    share it, so the probabilities may add up to more than 1. ``missed`` says which limit it does
-    not keep.
+    ``p_best`` is the probability that it is the very best of all, ``p_equal`` that no other cell is
+    more than 1 % better: of several cells that are nearly equal, all may have that. ``missed`` says
+    which limit it does not keep.
     """
 
     configuration: Configuration
@@ -66,6 +67,7 @@ class Candidate:
     answer_ms_mean: float
     score: float
     p_best: float
+    p_equal: float
     pareto: bool
     missed: str | None
 
@@ -101,8 +103,9 @@ class Recommendation:
 
     ``candidates`` are all cells that can be judged, best first, those that miss a limit last.
     ``regret`` is what the choice loses on average against the unknown best, in ``regret_unit``.
-    ``p_near`` is the probability that it is within 5 % of the best, ``p_memory`` that a best cell
-    has its memory size. ``more`` says where to measure more when the samples do not decide.
+    ``p_near`` is the probability that it is within 5 % of the best, ``p_memory`` that the best cell
+    has its memory size. ``more`` says where to measure more, and which cells are too close to tell
+    apart, while the choice is not sure to be the very best.
     ``excluded`` are cells that cannot be judged, by id, with why.
     """
 
@@ -120,13 +123,18 @@ class Recommendation:
 
     @property
     def p_best(self) -> float:
-        """The probability that the choice is the best."""
+        """The probability that the choice is the very best."""
         return self.choice.p_best if self.choice else 0.0
+
+    @property
+    def p_equal(self) -> float:
+        """The probability that no other cell is more than 1 % better than the choice."""
+        return self.choice.p_equal if self.choice else 0.0
 
     @property
     def decided(self) -> bool:
         """Whether the samples decide with the confidence asked for."""
-        return self.choice is not None and self.p_best >= self.question.confidence
+        return self.choice is not None and self.p_equal >= self.question.confidence
 
     @property
     def regret_unit(self) -> str:

@@ -105,7 +105,8 @@ def answer_of(told: Recommendation) -> Answer:
             sentences=tuple(sentences(told)),
         )
     figures = (
-        ("probability to be the best", probability(choice.p_best)),
+        ("probability to be the very best", probability(choice.p_best)),
+        ("within 1 % of the best", probability(choice.p_equal)),
         ("within 5 % of the best", probability(told.p_near)),
         ("a month", money(choice.usd_per_month)),
         ("per million items", money(choice.usd_per_1k_items * THOUSAND)),

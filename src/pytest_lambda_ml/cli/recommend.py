@@ -34,10 +34,21 @@ COLUMNS = (
     "p95 ms",
     "cold p95 ms",
     "P(best)",
+    "within 1 %",
     "front",
 )
 ALWAYS = frozenset(
-    {"", "memory MB", "$ a month", "mean ms", "p95 ms", "cold p95 ms", "P(best)", "front"}
+    {
+        "",
+        "memory MB",
+        "$ a month",
+        "mean ms",
+        "p95 ms",
+        "cold p95 ms",
+        "P(best)",
+        "within 1 %",
+        "front",
+    }
 )
 """The others are shown where they differ."""
 LEFT = frozenset({"", "engine", "architecture", "region", "front"})
@@ -90,7 +101,7 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.FloatRange(0.5, 0.999),
             default=0.9,
             show_default=True,
-            help="From which probability on the choice is called decided.",
+            help="Decided is a choice that no other beats by more than 1 %, with this probability.",
         ),
     )
     for option in reversed(options):
@@ -200,6 +211,7 @@ def _row(each: Candidate, told: Recommendation) -> dict[str, str]:
         number(each.duration_ms_p95),
         number(each.cold_ms_p95, 0),
         probability(each.p_best),
+        probability(each.p_equal),
         each.missed or ("Pareto" if each.pareto else ""),
     )
     return dict(zip(COLUMNS, values, strict=True))
