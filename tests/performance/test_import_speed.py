@@ -14,7 +14,9 @@ import json
 import os
 import re
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +31,9 @@ from pytest_lambda_ml.analysis.load import load_run
 INVOCATIONS = int(os.environ.get("IMPORT_INVOCATIONS", "100000"))
 CELLS = 63
 ROUNDS = 3
-RATIO = 10
+TWO_FREE_CORES = 1.6
+RATIO, RATIO_OF_ONE_CORE = 10, 5
+"""An import reads on all cores; where something else has them it is held to what one core does."""
 
 REPORT = re.compile(
     r"REPORT RequestId: (\S+)\s+Duration: ([\d.]+) ms\s+Billed Duration: (\d+) ms\s+"
@@ -162,6 +166,19 @@ def log(request, tmp_path_factory) -> tuple[Path, bool]:
     return path, request.param
 
 
+def speedup_of_two_threads() -> float:
+    """How much faster two threads are than one at work that lets go of Python's lock."""
+    text = bytes(64 << 20)
+    started = time.perf_counter()
+    zlib.crc32(text)
+    zlib.crc32(text)
+    one = time.perf_counter() - started
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        started = time.perf_counter()
+        list(pool.map(zlib.crc32, [text, text]))
+        return one / (time.perf_counter() - started)
+
+
 def best_s(work: Callable[[Path], object], path: Path) -> float:
     started = time.perf_counter()
     work(path)
@@ -180,7 +197,8 @@ def test_an_import_reads_many_times_what_a_loop_reads(log) -> None:
         f"{INVOCATIONS / by_columns:,.0f} invocations/s by columns, "
         f"{INVOCATIONS / by_lines:,.0f} line by line: {by_lines / by_columns:.1f} times"
     )
-    assert by_lines / by_columns >= RATIO
+    shared = min(speedup_of_two_threads() for _ in range(ROUNDS)) < TWO_FREE_CORES
+    assert by_lines / by_columns >= (RATIO_OF_ONE_CORE if shared else RATIO)
 
 
 def test_a_whole_import_is_a_matter_of_seconds(log, tmp_path) -> None:
