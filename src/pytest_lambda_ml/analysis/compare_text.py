@@ -172,7 +172,8 @@ def _verdict(row: Row) -> str:
     """The verdict, and why where it is not plain."""
     if row.verdict is not Verdict.INCONCLUSIVE:
         return f"{row.verdict}: {row.reason}" if row.reason else str(row.verdict)
-    more = f"about {row.further:,} more invocations in each run" if row.further else ""
+    plural = "" if row.further == 1 else "s"
+    more = f"about {row.further:,} more invocation{plural} in each run" if row.further else ""
     if row.reason:
         return f"inconclusive: {row.reason}" + (f"; {more} would do" if more else "")
     return f"inconclusive: {more or 'too close to the limit'}" + (" would tell" if more else "")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["runs"]
 
+SHOWN = "%Y-%m-%d %H:%M:%S"
 HEADINGS = ("run", "time (UTC)", "where", "cells", "invocations", "cost", "commit", "state")
 
 
@@ -41,7 +42,7 @@ def _row(path: Path) -> tuple[str, ...]:
     from pytest_lambda_ml.store.find_run import run_id_of
     from pytest_lambda_ml.store.run_file import RUN_FILE, read_run_file
 
-    time, unknown = path.name.rpartition("-")[0], ("", "", "", "", "")
+    time, unknown = _time(path.name.rpartition("-")[0]), ("", "", "", "", "")
     if not (path / RUN_FILE).is_file():
         return run_id_of(path), time, *unknown, "unfinished (journal only)"
     try:
@@ -49,7 +50,7 @@ def _row(path: Path) -> tuple[str, ...]:
         cells = run["cells"]
         return (
             run_id_of(path),
-            f"{datetime.fromtimestamp(run['created_at'], UTC):%Y-%m-%d %H:%M:%S}",
+            f"{datetime.fromtimestamp(run['created_at'], UTC):{SHOWN}}",
             run["region"] if run["backend"] == "aws" else "local",
             str(len(cells)),
             f"{sum(cell['outcomes']['published'] for cell in cells):,}",
@@ -59,6 +60,14 @@ def _row(path: Path) -> tuple[str, ...]:
         )
     except (RunStoreError, KeyError, TypeError, ValueError) as error:
         return run_id_of(path), time, *unknown, f"unreadable ({error})"
+
+
+def _time(stamp: str) -> str:
+    """The time in a folder's name as it is shown; what is none as it is."""
+    try:
+        return f"{datetime.strptime(stamp, '%Y%m%dT%H%M%SZ').replace(tzinfo=UTC):{SHOWN}}"
+    except ValueError:
+        return stamp
 
 
 def _cost(cells: list[Mapping[str, Any]]) -> str:
