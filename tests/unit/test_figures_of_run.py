@@ -12,7 +12,7 @@ from browser import open_page
 from recommend_cells import result, store
 
 from pytest_lambda_ml.analysis import figures_data as data
-from pytest_lambda_ml.analysis.figures import Figure, figures_of_run
+from pytest_lambda_ml.analysis.figures import Figure, algorithm_figures, figures_of_run
 from pytest_lambda_ml.analysis.figures_files import inline_svg, write_figures
 from pytest_lambda_ml.analysis.load import Run, load_run
 from pytest_lambda_ml.analysis.recommend import recommend
@@ -141,3 +141,34 @@ def test_an_inlined_figure_is_one_element_in_the_pages_ink_with_titles(run: Run)
     assert sum("cell: 512 MB" in text for text in titles) == 2
     assert "currentColor" in svg
     assert "#24292f" not in svg
+
+
+def test_of_many_series_over_batch_size_those_of_one_memory_size_are_drawn(tmp_path: Path) -> None:
+    """Three engines at three memory sizes are nine lines: too many to be told apart."""
+    cells = [
+        result(
+            warm_ms=[speed * batch * 2048 / memory + i for i in range(8)],
+            engine=engine,
+            memory_mb=memory,
+            batch_size=batch,
+        )
+        for engine, speed in (("reference", 20), ("fast", 1), ("fast-exact", 3))
+        for memory in (512, 1024, 2048)
+        for batch in (1, 10)
+    ]
+    store(tmp_path, cells)
+    run = load_run("latest", tmp_path)
+    (told,) = recommend(samples_of_run(run), Question(), load_prices().prices)
+    figures = {each.name: each for each in algorithm_figures("svm", run.cells, told)}
+    taken = data.slice_cells(run.cells, told, data.OVER_BATCH)
+    frame = data.cell_frame(taken, but=frozenset({"batch_size"}))
+    assert told.choice is not None
+    assert set(frame["memory_mb"]) == {told.choice.configuration.memory_mb}
+    assert frame["series"].nunique() == 3
+    assert f"{told.choice.configuration.memory_mb:,} MB only" in figures["batch-svm"].caption
+    assert set(data.choice_frame(told)["engine"]) == {
+        "engine reference",
+        "engine fast",
+        "engine fast-exact",
+    }
+    assert '"engine fast-exact"' in json.dumps(figures["pareto-svm"].chart.to_dict())

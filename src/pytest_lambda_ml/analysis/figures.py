@@ -102,11 +102,20 @@ class _Subject:
     @property
     def held(self) -> str:
         """What the shown cells have in common that the others have not."""
+        return self.held_in(self.taken)
+
+    def held_in(self, taken: Sequence[RunCell]) -> str:
+        """The same of other cells."""
         said = []
-        for field, words in (("concurrency", "concurrency"), ("batch_size", "batch size")):
-            values = {getattr(cell.configuration, field) for cell in self.taken}
+        for field, words in (
+            ("concurrency", "concurrency {}"),
+            ("batch_size", "batch size {}"),
+            ("memory_mb", "{:,} MB"),
+            ("architecture", "{}"),
+        ):
+            values = {getattr(cell.configuration, field) for cell in taken}
             if len(values) == 1 < len({getattr(c.configuration, field) for c in self.cells}):
-                said.append(f"{words} {values.pop()}")
+                said.append(words.format(values.pop()))
         return f"; {' and '.join(said)} only" if said else ""
 
     @property
@@ -141,7 +150,7 @@ def _pareto(of: _Subject) -> Iterator[Figure]:
             name=f"pareto-{of.slug}",
             title=f"Cost against p95 of {of.name}",
             caption="Each point is a cell; those on the line are beaten by none on cost and p95 "
-            "together.",
+            "together. Shapes are engines, where there are several.",
             chart=charts.pareto_chart(data.choice_frame(of.told)),
         )
 
@@ -151,16 +160,13 @@ def _batch(of: _Subject) -> Iterator[Figure]:
 
     if len({cell.configuration.batch_size for cell in of.cells}) == 1:
         return
-    concurrency = of.choice.configuration.concurrency
-    frame = data.cell_frame(
-        [cell for cell in of.cells if cell.configuration.concurrency == concurrency],
-        but=WITHOUT_BATCH,
-    )
+    taken = data.slice_cells(of.cells, of.told, data.OVER_BATCH)
+    frame = data.cell_frame(taken, but=WITHOUT_BATCH)
     if len(frame):
         yield Figure(
             name=f"batch-{of.slug}",
             title=f"Cost per item of {of.name} over batch size",
-            caption=f"Warm invocations, at concurrency {concurrency}.",
+            caption=f"What an item costs in warm invocations{of.held_in(taken)}.",
             chart=charts.batch_chart(frame),
         )
 

@@ -29,6 +29,7 @@ Drawn = Any
 """An Altair chart: its classes have no public common type, and its methods return Any."""
 
 WIDTH, HEIGHT = 330, 170
+ROOM_FOR_A_NAME = 0.1
 ROW_HEIGHT = 20
 WIDE = 20
 """Values whose largest is so many times the smallest stand on a logarithmic axis."""
@@ -42,6 +43,7 @@ PART_COLOURS = dict(
 )
 
 MEMORY = "memory (MB)"
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 
 
 def _log(values: pd.Series) -> bool:
@@ -49,13 +51,19 @@ def _log(values: pd.Series) -> bool:
     return len(positive) > 1 and float(positive.max()) > WIDE * float(positive.min())
 
 
-def _scale(*columns: pd.Series, zero: bool = True) -> alt.Scale:
+def _scale(*columns: pd.Series, zero: bool = True, room: float = 0.0) -> alt.Scale:
+    """The scale of these values; ``room`` is a share of it that is left free before the first."""
     import pandas as pd
 
     values = pd.concat(columns)
     if _log(values):
         low, high = float(values[values > 0].min()), float(values.max())
-        return alt.Scale(type="log", domain=[low * 0.8, high * 1.25], nice=False)
+        first = low * 0.8 * (low / high) ** (room / (1 - room))
+        return alt.Scale(type="log", domain=[first, high * 1.25], nice=False)
+    if room:
+        low, high = float(values.min()), float(values.max())
+        first = max(low - (high - low) * room / (1 - room), 0.0)
+        return alt.Scale(domain=[first, high], padding=12)
     return alt.Scale(zero=zero, padding=0 if zero else 12)
 
 
@@ -164,10 +172,8 @@ def performance_chart(frame: pd.DataFrame) -> Drawn:
 def pareto_chart(frame: pd.DataFrame) -> Drawn:
     """Cost against p95: the front, what it beats, and the recommended cell."""
     kinds = ["recommended", "on the Pareto front", "beaten by another"]
-    across, up = (
-        _scale(frame["p95"], zero=False),
-        _scale(frame["usd_per_million_items"], zero=False),
-    )
+    across = _scale(frame["p95"], zero=False)
+    up = _scale(frame["usd_per_million_items"], zero=False, room=ROOM_FOR_A_NAME)
     x = alt.X(
         "p95:Q", title="p95 of warm duration (ms)", scale=across, axis=_axis(across, frame["p95"])
     )
@@ -198,22 +204,40 @@ def pareto_chart(frame: pd.DataFrame) -> Drawn:
                 scale=alt.Scale(domain=kinds, range=["#c8701a", "#2f7fc1", "#8b9099"]),
                 legend=alt.Legend(orient="top", columns=2),
             ),
-            shape=alt.Shape(
-                "kind:N",
-                title=None,
-                sort=kinds,
-                scale=alt.Scale(domain=kinds, range=["diamond", "circle", "circle"]),
-            ),
+            shape=_engine_shapes(frame, kinds),
             tooltip=tooltip,
         )
     )
     line = alt.Chart(front).mark_line(color="#2f7fc1", strokeWidth=1.5).encode(x=x, y=y)
-    text = (
-        alt.Chart(front.drop_duplicates("memory"))
-        .mark_text(align="left", dx=7, dy=-6, fontSize=11)
-        .encode(x=x, y=y, text="memory:N")
-    )
-    return alt.layer(line, points, text).properties(width=WIDTH, height=HEIGHT + 30)
+    # The fastest cell and the choice are named, where there is room: no cell lies beneath a front.
+    chosen = frame[frame["kind"] == "recommended"]
+    first = front[~front["cell"].isin(chosen["cell"])].head(1)
+    left = bool((chosen["p95"] <= frame["p95"].median()).all())
+    names = [
+        alt.Chart(rows)
+        .mark_text(
+            align="left" if to_the_right else "right",
+            baseline="middle",
+            dx=-5 if to_the_right else 5,
+            dy=dy,
+            fontSize=11,
+        )
+        .encode(x=x, y=y, text="label:N")
+        for rows, to_the_right, dy in ((first, True, -13), (chosen, left, 14))
+        if len(rows)
+    ]
+    return alt.layer(line, points, *names).properties(width=WIDTH, height=HEIGHT + 30)
+
+
+def _engine_shapes(frame: pd.DataFrame, kinds: list[str]) -> alt.Shape:
+    """A shape for each engine; of a single one, one for the recommended cell."""
+    engines = list(dict.fromkeys(frame["engine"]))
+    if len(engines) == 1:
+        scale = alt.Scale(domain=kinds, range=["diamond", "circle", "circle"])
+        return alt.Shape("kind:N", title=None, sort=kinds, scale=scale)
+    scale = alt.Scale(domain=engines, range=[SHAPES[i % len(SHAPES)] for i in range(len(engines))])
+    legend = alt.Legend(orient="bottom", columns=3, symbolFillColor="#8b9099")
+    return alt.Shape("engine:N", title=None, sort=engines, scale=scale, legend=legend)
 
 
 def batch_chart(frame: pd.DataFrame) -> Drawn:

@@ -116,25 +116,31 @@ def seen_cores(cells: Sequence[RunCell]) -> pd.DataFrame:
     )
 
 
-def slice_cells(cells: Sequence[RunCell], told: Recommendation | None) -> list[RunCell]:
-    """Cells for one figure over memory: where there are too many series, those like the choice.
+OVER_MEMORY = ("concurrency", "batch_size", "architecture")
+OVER_BATCH = ("concurrency", "memory_mb", "architecture")
 
-    Concurrency is held at the choice's first (it changes no invocation), then batch size.
+
+def slice_cells(
+    cells: Sequence[RunCell], told: Recommendation | None, fields: Sequence[str] = OVER_MEMORY
+) -> list[RunCell]:
+    """Cells for one figure: where there are too many series, those like the choice.
+
+    Its fields are held one after the other: concurrency first (it changes no invocation), then
+    batch size, or in a figure over batch sizes memory.
     """
     choice = told.choice.configuration if told and told.choice else None
     taken = list(cells)
-    for field in ("concurrency", "batch_size", "architecture"):
-        if choice is None or _series_count(taken) <= MOST_SERIES:
+    axis = "batch_size" if "memory_mb" in fields else "memory_mb"
+    for field in fields:
+        if choice is None or _series_count(taken, axis) <= MOST_SERIES:
             break
         value = getattr(choice, field)
         taken = [cell for cell in taken if getattr(cell.configuration, field) == value]
     return taken
 
 
-def _series_count(cells: Sequence[RunCell]) -> int:
-    return len(
-        set(cell_names((c.configuration for c in cells), but=frozenset({"memory_mb"})).values())
-    )
+def _series_count(cells: Sequence[RunCell], axis: str) -> int:
+    return len(set(cell_names((c.configuration for c in cells), but=frozenset({axis})).values()))
 
 
 def cell_frame(cells: Sequence[RunCell], *, but: frozenset[str] = frozenset()) -> pd.DataFrame:
@@ -172,16 +178,17 @@ def choice_frame(told: Recommendation) -> pd.DataFrame:
     """A row per candidate: cost and p95, whether it is on the front, and whether it is chosen."""
     names = cell_names(each.configuration for each in told.candidates)
     chosen = told.choice.configuration if told.choice else None
-    several_engines = len({each.configuration.engine for each in told.candidates}) > 1
+    several_batches = len({each.configuration.batch_size for each in told.candidates}) > 1
 
-    def memory(configuration: Configuration) -> str:
-        engine = f", {configuration.engine}" if several_engines else ""
-        return f"{configuration.memory_mb} MB{engine}"
+    def label(configuration: Configuration) -> str:
+        batch = f", batch {configuration.batch_size}" if several_batches else ""
+        return f"{configuration.memory_mb} MB{batch}"
 
     def row(each: Candidate) -> dict[str, object]:
         return {
             "cell": names[each.configuration],
-            "memory": memory(each.configuration),
+            "label": label(each.configuration),
+            "engine": f"engine {each.configuration.engine}",
             "p95": each.duration_ms_p95,
             "usd_per_million_items": each.usd_per_1k_items * THOUSAND,
             "usd_per_month": each.usd_per_month,

@@ -18,6 +18,9 @@ THOUSAND = 1000
 TEN, HUNDRED = 10, 100
 
 
+TRIGGERS = {"sns": "through SNS", "async": "asynchronous", "sync": "synchronous"}
+
+
 def money(usd: float | Decimal | None) -> str:
     """Dollars, to the cent or to three significant digits, whichever is finer."""
     if usd is None:
@@ -89,6 +92,7 @@ def _parts(cell: Configuration) -> dict[str, str]:
         "engine": f"engine {cell.engine}",
         "batch_size": f"batch {cell.batch_size}",
         "concurrency": f"concurrency {cell.concurrency}",
+        "trigger": TRIGGERS[cell.trigger],
         "architecture": cell.architecture,
         "region": cell.region or "",
         "ephemeral_mb": f"{cell.ephemeral_mb} MB of /tmp",
