@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from run_cells import durations
 
@@ -81,6 +81,7 @@ def test_nothing_to_compare_gives_nothing() -> None:
 
 
 @settings(max_examples=30, deadline=None)
+@example(base=[1, 1, 1, 1, 1], new=[1, 1, 1, 1, 9], quantile=0.5)
 @given(
     base=st.lists(st.integers(1, 500), min_size=5, max_size=40),
     new=st.lists(st.integers(1, 500), min_size=5, max_size=40),
@@ -91,9 +92,21 @@ def test_p_values_and_intervals_are_what_they_say(base, new, quantile) -> None:
     p_value = adjusted_p_values([pair], seed=1, rounds=200)[0]
     assert 1 / 201 <= p_value <= 1.0
     interval = bootstrap_interval(pair, seed=1, rounds=200)
-    assert min(new) / max(base) <= interval.low <= interval.high <= max(new) / min(base)
-    swapped = bootstrap_interval(Pair(pair.new, pair.base, quantile), seed=2, rounds=200)
-    assert swapped.error == pytest.approx(interval.error, rel=0.5, abs=0.05)
+    rounding = 1e-9
+    assert interval.low <= interval.high
+    assert min(new) / max(base) * (1 - rounding) <= interval.low
+    assert interval.high <= max(new) / min(base) * (1 + rounding)
+
+
+@pytest.mark.parametrize("quantile", [None, 0.5, 0.95])
+def test_a_ratio_is_as_uncertain_as_its_inverse(quantile: float | None) -> None:
+    rng = np.random.default_rng(5)
+    base, new = durations(rng, WARM, 40.0), durations(rng, WARM, 55.0)
+    interval = bootstrap_interval(Pair(base, new, quantile), seed=1, rounds=2000)
+    swapped = bootstrap_interval(Pair(new, base, quantile), seed=2, rounds=2000)
+    assert swapped.error == pytest.approx(interval.error, rel=0.15)
+    assert swapped.low == pytest.approx(1 / interval.high, rel=0.02)
+    assert swapped.high == pytest.approx(1 / interval.low, rel=0.02)
 
 
 def test_intervals_cover_the_true_ratio_about_as_often_as_they_say() -> None:
