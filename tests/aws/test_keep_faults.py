@@ -104,18 +104,24 @@ class Kept:
         return answer
 
 
-@pytest.fixture
-def kept(clients: AwsClients, tmp_path: Path) -> Iterator[Kept]:
-    yield Kept(clients, tmp_path)
-    for left in find_leftovers(clients, [], names.KEPT):
-        purge(clients, left)
-    shown = [
+def shown(clients: AwsClients) -> set[str]:
+    """What an account shows that bears our name; other tests share it."""
+    found = [
         *(item["FunctionName"] for item in clients.lambda_.list_functions()["Functions"]),
         *(item["TopicArn"] for item in clients.sns.list_topics()["Topics"]),
         *(item["Name"] for item in clients.s3.list_buckets()["Buckets"]),
         *(item["RoleName"] for item in clients.iam.list_roles()["Roles"]),
     ]
-    assert not [name for name in shown if "plml-" in name]
+    return {name for name in found if "plml-" in name}
+
+
+@pytest.fixture
+def kept(clients: AwsClients, tmp_path: Path) -> Iterator[Kept]:
+    before = shown(clients)
+    yield Kept(clients, tmp_path)
+    for left in find_leftovers(clients, [], names.KEPT):
+        purge(clients, left)
+    assert shown(clients) <= before
 
 
 def test_the_calls_that_fail_below_are_made_by_a_run_that_finds_a_function(
