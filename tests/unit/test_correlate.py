@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from cell_log import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_lambda_ml.campaign.accounting import Accounting
 from pytest_lambda_ml.campaign.correlate import Correlator, correlate
 from pytest_lambda_ml.campaign.evidence import EndLine, read_event
 from pytest_lambda_ml.model import (
@@ -28,7 +30,9 @@ from pytest_lambda_ml.model import (
     Invocation,
     LogEvent,
     Outcome,
+    PublishedMessage,
     StartType,
+    SuccessRecord,
 )
 
 R1, R2, R3 = request_id(1), request_id(2), request_id(3)
@@ -406,3 +410,18 @@ def test_published_is_the_sum_of_outcomes_whatever_is_lost_doubled_or_shuffled(
                 assert invocation.outcome is expected[shape]
     reports = {item.event_id for item in kept if item.message.startswith("REPORT RequestId:")}
     assert sum(len(item.reports) for item in invocations) <= len(reports), "none is billed twice"
+
+
+@pytest.mark.parametrize("order", itertools.permutations(("published", "report", "answer")))
+def test_evidence_counts_whenever_it_comes(order: tuple[str, ...]) -> None:
+    """A quick function has answered before its acceptance has come from the thread that sent it."""
+    correlator = Correlator(RUN, Accounting(tie="message ids", bare=True))
+    request = request_id(1)
+    say = {
+        "published": lambda: correlator.add_published([PublishedMessage("00001", request, 1_000)]),
+        "report": lambda: correlator.add_events([report(request)]),
+        "answer": lambda: correlator.add_answers([SuccessRecord(request_id=request)]),
+    }
+    for what in order:
+        say[what]()
+    assert [item.outcome for item in correlator.finish()] == [Outcome.SUCCEEDED]

@@ -76,6 +76,7 @@ class Correlator:
         self._accounting = accounting
         self._published: dict[str, PublishedMessage] = {}
         self._sample_of_message: dict[str, str] = {}
+        self._early: list[FailureRecord | SuccessRecord] = []
         self._unclaimed: deque[str] = deque()
         self._samples: dict[str, _Sample] = {}
         self._sample_of: dict[str, str] = {}
@@ -119,6 +120,8 @@ class Correlator:
                 self._published[message.sample_id] = message
                 self._await(message)
             self._update(message.sample_id)
+        early, self._early = self._early, []
+        self.add_answers(early)
 
     def add_events(self, events: Iterable[LogEvent]) -> None:
         """Log events, those of other cells and runs among them."""
@@ -137,6 +140,8 @@ class Correlator:
         for record in records:
             sample_id = self._sample_answered(record)
             if sample_id is None:
+                # Another cell's; or its message is on its way here from the thread that sent it.
+                self._early.append(record)
                 continue
             self._assign(record.request_id, sample_id)
             if isinstance(record, FailureRecord):
