@@ -334,8 +334,8 @@ def accounts(
         with_base.keeps.iam.delete_role(RoleName=BASE.role)
 
 
-def hold(needed: dict[Permission, str], policy: str) -> None:
-    """A policy is what is needed: no less, and no more."""
+def problems_of(needed: dict[Permission, str], policy: str) -> list[str]:
+    """Where a policy is less than what is needed, or more."""
     found = statements(policy)
     missing = sorted(
         f"missing: {permission.action} on {permission.resource}, for {call}"
@@ -351,15 +351,14 @@ def hold(needed: dict[Permission, str], policy: str) -> None:
             for permission in needed
         )
     )
-    problems = "\n".join([*missing, *superfluous])
-    assert not problems, f"infra/policies/{policy}.json\n{problems}"
+    return [f"infra/policies/{policy}.json: {problem}" for problem in (*missing, *superfluous)]
 
 
 def test_the_runner_may_do_what_campaigns_on_the_base_do_and_nothing_else(
     accounts: tuple[Account, Account],
 ) -> None:
     with_base, _ = accounts
-    hold(with_base.needed, "runner")
+    assert not problems_of(with_base.needed, "runner")
     assert {permission.action for permission in with_base.needed} == policy_actions("runner")
 
 
@@ -367,14 +366,14 @@ def test_without_a_base_it_may_also_make_what_a_run_needs_and_nothing_else(
     accounts: tuple[Account, Account],
 ) -> None:
     _, without = accounts
-    hold(without.needed, "runner-without-base")
+    assert not problems_of(without.needed, "runner-without-base")
 
 
 def test_the_publisher_may_do_what_its_task_does_and_nothing_else(
     accounts: tuple[Account, Account],
 ) -> None:
     with_base, _ = accounts
-    hold(with_base.task.needed, "publisher")
+    assert not problems_of(with_base.task.needed, "publisher")
 
 
 def test_roles_are_passed_to_the_service_that_they_are_for_alone() -> None:

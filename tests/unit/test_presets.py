@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_lambda_ml.plugin.presets import DEFAULT_GRID, EXPERIMENTS, PRESETS
-from pytest_lambda_ml.settings import PRESET_NAMES
+from pytest_lambda_ml.settings.legal import PRESET_NAMES
 
 SEVEN = (256, 512, 1024, 2048, 4096, 8192, 10240)
 FOUR = (256, 512, 1024, 2048)

@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pytest_lambda_ml.local.schedule import (
+from pytest_lambda_ml.local.scheduler import Scheduler, ThrottledError
+from pytest_lambda_ml.local.scheduler_actions import (
     AgedOut,
     Dispatch,
     Ended,
@@ -16,7 +17,6 @@ from pytest_lambda_ml.local.schedule import (
     HostCapacity,
     Start,
 )
-from pytest_lambda_ml.local.scheduler import Scheduler, ThrottledError
 
 LARGE = HostCapacity(vcpu=100.0, memory_mb=1_000_000)
 ONE_CORE = HostCapacity(vcpu=1.0, memory_mb=1_000_000)

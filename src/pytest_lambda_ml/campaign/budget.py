@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.measure.pricing import Prices
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["Allowance", "MessageCost", "affordable", "worst_billed_ms"]
+__all__ = ["Allowance", "Budget", "MessageCost", "affordable", "worst_billed_ms"]
 
 ENOUGH_REPORTS = 10
 WORST = 99
@@ -137,3 +137,22 @@ class Allowance:
         snapshots = self._cost.snapshot_usd + self._restores * self._cost.restored_usd
         messages = published * self._cost.published_usd
         return snapshots + messages + self._cost.billed(sum(self._billed_ms))
+
+
+class Budget:
+    """What a session may still spend, in US dollars; ``None`` is as much as it takes."""
+
+    def __init__(self, left_usd: Decimal | None) -> None:
+        self._left_usd = left_usd
+
+    def allow(self, cell: Configuration, prices: Prices, message_bytes: int) -> Allowance | None:
+        """For a cell whose messages have this size at most; ``None`` without a budget."""
+        if self._left_usd is None:
+            return None
+        cost = MessageCost.of(cell, prices, message_bytes)
+        return Allowance(self._left_usd, cost, cell.timeout_s)
+
+    def charge(self, allowance: Allowance | None, *, published: int, in_flight: int) -> None:
+        """The cell of this allowance is over."""
+        if allowance is not None and self._left_usd is not None:
+            self._left_usd -= allowance.spent_usd(published=published, in_flight=in_flight)

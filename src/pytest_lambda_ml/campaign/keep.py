@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.campaign.backend import Backend
     from pytest_lambda_ml.campaign.evidence import Fact
     from pytest_lambda_ml.campaign.result import CellResult
-    from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.measure.pricing import PriceTable
 
-__all__ = ["describe_dataset", "heard", "session_head", "store_run"]
+__all__ = ["heard", "session_head", "store_run"]
 
 
 def session_head(
@@ -50,15 +49,6 @@ def session_head(
         "price_table": {"date": price_table.date, "sha256": price_table.sha256},
         "options": options,
         **about,
-    }
-
-
-def describe_dataset(dataset: Dataset) -> dict[str, object]:
-    """A data set as the run file names it."""
-    return {
-        "description": dataset.description,
-        "sha256": dataset.sha256,
-        "items": len(dataset.items),
     }
 
 

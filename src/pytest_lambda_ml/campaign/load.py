@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_lambda_ml.aws.message import Message
+    from pytest_lambda_ml.campaign.payloads import Payloads
     from pytest_lambda_ml.campaign.quality import ExpectedOutputs
     from pytest_lambda_ml.datasets import Dataset
 
@@ -30,3 +31,32 @@ class Load:
     about: Mapping[str, object] = field(default_factory=dict)
     dataset: Dataset | None = None
     expected: Sequence[ExpectedOutputs] = ()
+
+    @classmethod
+    def of_batches(
+        cls, dataset: Dataset, messages: Sequence[Message], expected: Sequence[ExpectedOutputs]
+    ) -> Load:
+        """Messages that were made of a data set."""
+        about = {
+            "description": dataset.description,
+            "sha256": dataset.sha256,
+            "items": len(dataset.items),
+        }
+        return cls(
+            messages=messages,
+            description=dataset.description,
+            kind=dataset.kind,
+            about=about,
+            dataset=dataset,
+            expected=expected,
+        )
+
+    @classmethod
+    def of_payloads(cls, payloads: Payloads, messages: Sequence[Message], algorithm: str) -> Load:
+        """Messages that are the user's own payloads."""
+        return cls(
+            messages=messages,
+            description=payloads.description,
+            kind=f"payload of {algorithm}",
+            about=payloads.about,
+        )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -16,17 +14,16 @@ from pytest_lambda_ml.aws.translation import unreachable
 from pytest_lambda_ml.campaign.accounting import accounting_of
 from pytest_lambda_ml.campaign.assemble import assemble_result, stored_cell
 from pytest_lambda_ml.campaign.backend import Backend
-from pytest_lambda_ml.campaign.budget import Allowance, MessageCost
+from pytest_lambda_ml.campaign.budget import Budget
 from pytest_lambda_ml.campaign.clock import Clock, SystemClock
 from pytest_lambda_ml.campaign.correlate import Correlator
-from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S, Deadline
-from pytest_lambda_ml.campaign.keep import describe_dataset, heard, session_head, store_run
+from pytest_lambda_ml.campaign.keep import session_head, store_run
 from pytest_lambda_ml.campaign.load import Load
-from pytest_lambda_ml.campaign.plan import event_age_s, parallel_invocations, plan_messages
+from pytest_lambda_ml.campaign.plan import plan_messages
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
-from pytest_lambda_ml.campaign.run import CellRun, Progress
-from pytest_lambda_ml.campaign.site import Site, ledger_name
-from pytest_lambda_ml.campaign.teardown import purge_hint
+from pytest_lambda_ml.campaign.run import Progress
+from pytest_lambda_ml.campaign.sites import Sites
+from pytest_lambda_ml.campaign.watch import LOG_GRACE_S, Watch, age_of_events_s
 from pytest_lambda_ml.errors import BackendError, DeploymentError, LambdaMLError
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.store.journal import JOURNAL, Journal
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.payloads import Payloads
     from pytest_lambda_ml.campaign.quality import ExpectedOutputs
+    from pytest_lambda_ml.campaign.site import Site
     from pytest_lambda_ml.datasets import Dataset
     from pytest_lambda_ml.model import Configuration
 
@@ -57,11 +55,6 @@ __all__ = [
     "Progress",
     "SystemClock",
 ]
-
-LOG_GRACE_S = {"aws": 60.0, "local": 2.0}
-POLL_PAUSE_S = {"aws": (1.0, 2.0), "local": (0.5, 0.5)}
-"""Between two polls, at random within: AWS takes 5 to 25 calls a second by region, and locally a
-poll competes with what is measured."""
 
 
 class CampaignSession:
@@ -101,27 +94,27 @@ class CampaignSession:
         self.run_dir = run_dir
         self.run_id = run_id
         self._clock: Clock = clock or SystemClock()
-        self._log_grace_s = LOG_GRACE_S[backend.kind] if log_grace_s is None else log_grace_s
-        self._on_progress = on_progress or (lambda _: None)
         self.created_s = self._clock.now()
         self._prices = load_prices()
         self._journal = Journal(run_dir / JOURNAL, self._clock.now)
-        self._sites: dict[str, Site] = {}
-        for each in (backend, *elsewhere):
+        self._watch = Watch(
+            journal=self._journal,
+            clock=self._clock,
+            log_grace_s=LOG_GRACE_S[backend.kind] if log_grace_s is None else log_grace_s,
+            on_progress=on_progress or (lambda _: None),
+        )
+        backends = (backend, *elsewhere)
+        for each in backends:
             self._prices.prices(each.region)
-            self._sites[each.region] = Site(
-                each,
-                run_dir / ledger_name(each.region if elsewhere else None),
-                run_id=run_id,
-                created_s=self.created_s,
-                clock=self._clock,
-            )
+        self._sites = Sites(
+            backends, run_dir, run_id=run_id, created_s=self.created_s, clock=self._clock
+        )
         self._time_cpu_loop = time_cpu_loop or (lambda: ())
         self._cpu_loop_ms = {"start": self._time_cpu_loop()}
         self._datasets: dict[str, object] = {}
         self._head = session_head(
             backend,
-            tuple(self._sites),
+            self._sites.regions,
             self._prices,
             run_id=run_id,
             created_s=self.created_s,
@@ -130,7 +123,7 @@ class CampaignSession:
         )
         self._results: list[CellResult] = []
         self._partial_reason: str | None = None
-        self._left_usd = budget_usd
+        self._budget = Budget(budget_usd)
         self.budget_spent = False
         """Whether a cell was cut short because the budget had no room for another message."""
         self._next_sample = 0
@@ -148,7 +141,7 @@ class CampaignSession:
         it. The first call also creates what the session shares: role, bucket, failure queue, log
         group. Raises `DeploymentError`; what the failed deployment had created is deleted again.
         """
-        site = self._site(configuration)
+        site = self._sites.at(configuration.region)
         return self._set_up(
             site,
             configuration,
@@ -158,7 +151,7 @@ class CampaignSession:
                 package,
                 configuration,
                 messages=messages,
-                event_age_s=self._event_age_s(configuration, messages),
+                event_age_s=age_of_events_s(site, configuration, messages),
             ),
         )
 
@@ -166,7 +159,7 @@ class CampaignSession:
         """What Lambda says of a function that exists already. Raises `DeploymentError`."""
         self._used = True
         try:
-            return look_up(self._site_in(region).backend.clients, function)
+            return look_up(self._sites.at(region).backend.clients, function)
         except DeploymentError as error:
             self._notice(error)
             raise
@@ -184,7 +177,7 @@ class CampaignSession:
 
         Raises `DeploymentError`; what was done to the function by then is undone.
         """
-        site = self._site(configuration)
+        site = self._sites.at(configuration.region)
         return self._set_up(
             site,
             configuration,
@@ -195,7 +188,7 @@ class CampaignSession:
                 name,
                 as_it_is=as_it_is,
                 messages=messages,
-                event_age_s=self._event_age_s(configuration, messages),
+                event_age_s=age_of_events_s(site, configuration, messages),
                 pause_s=pause_s,
             ),
         )
@@ -249,17 +242,9 @@ class CampaignSession:
             invocations=invocations,
             first_sample=self._next_sample,
         )
-        messages = self._site(configuration).publishable(messages)
+        messages = self._sites.at(configuration.region).publishable(messages)
         check_sizes(messages, batch_size=configuration.batch_size)
-        load = Load(
-            messages=messages,
-            description=dataset.description,
-            kind=dataset.kind,
-            about=describe_dataset(dataset),
-            dataset=dataset,
-            expected=expected,
-        )
-        return self._execute(function, load)
+        return self._execute(function, Load.of_batches(dataset, messages, expected))
 
     def measure_payloads(
         self, function: DeployedFunction, payloads: Payloads, *, invocations: int
@@ -270,22 +255,19 @@ class CampaignSession:
         """
         messages = payloads.messages(invocations, first_sample=self._next_sample)
         check_payloads(messages, function.configuration.trigger)
-        load = Load(
-            messages=messages,
-            description=payloads.description,
-            kind=f"payload of {function.configuration.algorithm}",
-            about=payloads.about,
-        )
-        return self._execute(function, load)
+        algorithm = function.configuration.algorithm
+        return self._execute(function, Load.of_payloads(payloads, messages, algorithm))
 
     def _execute(self, function: DeployedFunction, load: Load) -> CellResult:
         configuration = function.configuration
-        site = self._site(configuration)
+        site = self._sites.at(configuration.region)
         self._next_sample += len(load.messages)
         self._datasets[load.kind] = load.about
         correlator = Correlator(self.run_id, accounting_of(function))
-        allowance = self._allowance(configuration, load.messages)
-        run = self._cell_run(function, load, correlator, allowance)
+        prices = self._prices.prices(site.backend.region, configuration.architecture)
+        largest = max(message.size_bytes for message in load.messages)
+        allowance = self._budget.allow(configuration, prices, largest)
+        run = self._watch.cell_run(site, function, load, correlator, allowance)
         site.begin(function)
         try:
             run.execute()
@@ -299,10 +281,9 @@ class CampaignSession:
             self.mark_partial(f"{configuration.cell_id} failed to be measured")
             raise
         finally:
-            if allowance is not None and self._left_usd is not None:
-                self._left_usd -= allowance.spent_usd(
-                    published=correlator.published, in_flight=correlator.outstanding
-                )
+            self._budget.charge(
+                allowance, published=correlator.published, in_flight=correlator.outstanding
+            )
         if run.stopped:
             self.budget_spent = True
             self.mark_partial(f"the budget was spent in {configuration.cell_id}")
@@ -321,7 +302,7 @@ class CampaignSession:
         Where the backend keeps functions, it is made ready for the next run instead. Raises
         `BackendError` naming what is left.
         """
-        self._site(function.configuration).remove_owned(function.name)
+        self._sites.at(function.configuration.region).remove_owned(function.name)
 
     def close(self) -> None:
         """Store the run, then delete everything that is still there, in reverse.
@@ -337,21 +318,8 @@ class CampaignSession:
                 remove_run_folder(self.run_dir)
                 return
             self._store()
-        problems = []
         try:
-            sites = self._sites.values()
-            # All are cleared before any is checked: some endpoints list every region's buckets.
-            for step in (*(s.clear for s in sites), *(s.check_cleared for s in sites)):
-                try:
-                    step()
-                except BackendError as error:
-                    problems.append(str(error))
-        except KeyboardInterrupt:
-            sys.stderr.write(
-                f"\nResources of run {self.run_id} may be left. To delete them: "
-                f"{purge_hint(self.run_id)}\n"
-            )
-            raise
+            problems = self._sites.clear()
         finally:
             self._journal.close()
         if problems and not self._endpoint_is_gone:
@@ -365,7 +333,7 @@ class CampaignSession:
     @property
     def kept(self) -> dict[str, tuple[Resource, ...]]:
         """What stays on purpose for the next run, region by region; complete once it is closed."""
-        return {region: site.kept for region, site in self._sites.items() if site.kept}
+        return self._sites.kept
 
     @property
     def partial(self) -> bool:
@@ -398,77 +366,6 @@ class CampaignSession:
         if self.backend.clients.endpoint_url and unreachable(error):
             self._endpoint_is_gone = True
 
-    def _allowance(
-        self, configuration: Configuration, messages: Sequence[Message]
-    ) -> Allowance | None:
-        """What the cell may spend of the budget that is left; ``None`` without a budget."""
-        if self._left_usd is None:
-            return None
-        prices = self._prices.prices(
-            self._site(configuration).backend.region, configuration.architecture
-        )
-        largest = max(message.size_bytes for message in messages)
-        cost = MessageCost.of(configuration, prices, largest)
-        return Allowance(self._left_usd, cost, configuration.timeout_s)
-
-    def _site(self, configuration: Configuration) -> Site:
-        """Where a cell runs. Raises `DeploymentError` for a region that the session has not."""
-        return self._site_in(configuration.region)
-
-    def _site_in(self, region: str | None) -> Site:
-        region = region or self.backend.region
-        if region not in self._sites:
-            raise DeploymentError(
-                f"this session has no region {region}; it has {', '.join(self._sites)}"
-            )
-        return self._sites[region]
-
-    def _cell_run(
-        self,
-        function: DeployedFunction,
-        load: Load,
-        correlator: Correlator,
-        allowance: Allowance | None,
-    ) -> CellRun:
-        messages = load.messages
-        configuration, journal = function.configuration, self._journal
-        site, cell_id = self._site(configuration), configuration.cell_id
-        capacity_vcpu = site.backend.capacity_vcpu
-        shortest, longest = POLL_PAUSE_S[self.backend.kind]
-        jitter = random.SystemRandom()
-        age_s = self._event_age_s(configuration, max(function.messages, len(messages)))
-
-        def deadline(now_s: float) -> Deadline:
-            return Deadline(
-                concurrency=configuration.concurrency,
-                parallel=parallel_invocations(configuration, capacity_vcpu),
-                timeout_s=configuration.timeout_s,
-                grace_s=self._log_grace_s,
-                restarted_at_s=now_s,
-                outstanding=len(messages),
-                end_of_work_s=now_s + age_s + INIT_LIMIT_S + configuration.timeout_s,
-            )
-
-        return CellRun(
-            cell_id=cell_id,
-            messages=messages,
-            source=site.source(function, load),
-            correlator=correlator,
-            deadline=deadline,
-            clock=self._clock,
-            pause_s=lambda: jitter.uniform(shortest, longest),
-            on_progress=self._on_progress,
-            on_published=lambda accepted: journal.write(
-                "published", cell_id=cell_id, messages=accepted
-            ),
-            on_heard=lambda fact: journal.write("heard", cell_id=cell_id, **heard(fact)),
-            on_settled=lambda invocation: journal.write(
-                "invocation", cell_id=cell_id, invocation=invocation
-            ),
-            allowance=allowance,
-            window=configuration.concurrency if function.bare else None,
-        )
-
     def _keep(
         self,
         function: DeployedFunction,
@@ -479,7 +376,7 @@ class CampaignSession:
     ) -> CellResult:
         """Make the result of what has come, and store it; ``partial`` says why it is not whole."""
         result = assemble_result(
-            self._site(function.configuration).backend,
+            self._sites.at(function.configuration.region).backend,
             function,
             load.messages,
             correlator,
@@ -493,11 +390,6 @@ class CampaignSession:
         self._results.append(result)
         self._journal.write("cell", **stored_cell(result))
         return result
-
-    def _event_age_s(self, configuration: Configuration, messages: int) -> int:
-        capacity_vcpu = self._site(configuration).backend.capacity_vcpu
-        parallel = parallel_invocations(configuration, capacity_vcpu)
-        return event_age_s(messages, parallel=parallel, timeout_s=configuration.timeout_s)
 
     def _store(self) -> None:
         store_run(

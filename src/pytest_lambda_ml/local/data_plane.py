@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_lambda_ml.local.environment import Environment
 from pytest_lambda_ml.local.environment_events import Completion
 from pytest_lambda_ml.local.runtime_api import RuntimeRequest
-from pytest_lambda_ml.local.schedule import (
+from pytest_lambda_ml.local.scheduler import Scheduler
+from pytest_lambda_ml.local.scheduler_actions import (
     AgedOut,
     Dispatch,
     Ended,
@@ -28,7 +29,6 @@ from pytest_lambda_ml.local.schedule import (
     HostCapacity,
     Start,
 )
-from pytest_lambda_ml.local.scheduler import Scheduler
 from pytest_lambda_ml.local.timetable import Appointment, Timetable
 
 if TYPE_CHECKING:

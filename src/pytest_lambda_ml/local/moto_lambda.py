@@ -20,8 +20,8 @@ from moto.core.base_backend import BackendDict
 
 from pytest_lambda_ml.local import sns_envelope
 from pytest_lambda_ml.local.function_spec import FunctionSpec
-from pytest_lambda_ml.local.schedule import FunctionLimits
 from pytest_lambda_ml.local.scheduler import ThrottledError
+from pytest_lambda_ml.local.scheduler_actions import FunctionLimits
 
 if TYPE_CHECKING:
     from pathlib import Path

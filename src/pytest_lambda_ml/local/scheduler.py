@@ -25,13 +25,13 @@ from enum import Enum, auto
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.local.schedule import AgedOut, Dispatch, Ended, Evict, Start
+from pytest_lambda_ml.local.scheduler_actions import AgedOut, Dispatch, Ended, Evict, Start
 from pytest_lambda_ml.model import vcpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_lambda_ml.local.schedule import Action, FunctionLimits, HostCapacity
+    from pytest_lambda_ml.local.scheduler_actions import Action, FunctionLimits, HostCapacity
 
 __all__ = ["Scheduler", "ThrottledError"]
 

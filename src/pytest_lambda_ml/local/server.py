@@ -77,7 +77,7 @@ def _make_plane(
     from pytest_lambda_ml.local import moto_lambda
     from pytest_lambda_ml.local.code_store import CodeStore
     from pytest_lambda_ml.local.data_plane import DataPlane
-    from pytest_lambda_ml.local.schedule import HostCapacity
+    from pytest_lambda_ml.local.scheduler_actions import HostCapacity
     from pytest_lambda_ml.local.services import MotoServices
 
     capacity = HostCapacity(info.capacity_vcpu, memory_mb_for_functions())

@@ -21,7 +21,7 @@ from pytest_lambda_ml.plugin.recorder import clock_of, replay
 from pytest_lambda_ml.plugin.verdict import check_outcomes, check_quality, parse_allow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -214,8 +214,7 @@ class LambdaBenchmark:
         values = {name: value for name, value in cell.items() if value is not None}
         limits = self._limits(existing.named.label, None, values, asked)
         messages = 1 if self._benchmark.disabled else limits.invocations
-        progress = self._backend.progress
-        progress.say(configuration.cell_id, "preparing")
+        self._backend.progress.say(configuration.cell_id, "preparing")
         borrowed = campaign.borrow(
             existing,
             configuration,
@@ -223,14 +222,8 @@ class LambdaBenchmark:
             messages=messages,
             pause_s=pause_s,
         )
-        try:
+        with self._removing(lambda: campaign.remove(borrowed)):
             result = campaign.measure_payloads(borrowed, payloads, invocations=messages)
-        except Exception:
-            campaign.remove(borrowed)
-            raise
-        finally:
-            progress.clear()
-        campaign.remove(borrowed)
         if settings.budget_usd is not None:
             check_stopped(result, messages, settings, str(campaign.run_dir))
         check_outcomes(result, allowed, str(campaign.run_dir))
@@ -262,24 +255,30 @@ class LambdaBenchmark:
         kind: str,
         messages: int,
     ) -> CellResult:
-        """Deploy, measure, remove. On Ctrl-C nothing is removed here: the session's end does."""
-        progress, campaign = self._backend.progress, self._backend.campaign
+        """Deploy, measure, remove."""
         data = self._backend.dataset(kind)
         expected = self._backend.expected_outputs(
             folder, data, batch_size=configuration.batch_size, invocations=messages
         )
-        try:
-            progress.say(configuration.cell_id, "deploying")
+        with self._removing(deployer.remove_all):
+            self._backend.progress.say(configuration.cell_id, "deploying")
             function = deployer.deploy_folder(folder, configuration, kind, messages)
-            result = campaign.measure(function, data, invocations=messages, expected=expected)
+            return self._backend.campaign.measure(
+                function, data, invocations=messages, expected=expected
+            )
+
+    @contextmanager
+    def _removing(self, remove: Callable[[], None]) -> Iterator[None]:
+        """Remove what was measured, in any case but Ctrl-C: then the session's end does."""
+        try:
+            yield
         except Exception:
-            progress.clear()
-            deployer.remove_all()
+            self._backend.progress.clear()
+            remove()
             raise
         finally:
-            progress.clear()
-        deployer.remove_all()
-        return result
+            self._backend.progress.clear()
+        remove()
 
     def _record(self, result: CellResult) -> None:
         """Replay the samples; a cell that has none replays nothing, and that is no error."""

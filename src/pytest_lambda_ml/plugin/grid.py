@@ -13,14 +13,15 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pytest_lambda_ml import settings as table
 from pytest_lambda_ml.errors import SettingError
 from pytest_lambda_ml.plugin.presets import DEFAULT_GRID, EXPERIMENTS, PRESETS, Grid
+from pytest_lambda_ml.settings import legal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_lambda_ml.settings import Limits, Settings
+    from pytest_lambda_ml.settings import Settings
+    from pytest_lambda_ml.settings.legal import Limits
 
 __all__ = [
     "ARGUMENTS",
@@ -40,14 +41,14 @@ ARGUMENTS = ("algorithm", "engine", "memory_mb", "concurrency", "batch_size")
 """What a test may request, in the order of its id."""
 
 _LISTS: Mapping[str, Limits] = {
-    "memory_mb": table.MEMORY_MB,
-    "concurrency": table.CONCURRENCY,
-    "batch_size": table.BATCH_SIZE,
+    "memory_mb": legal.MEMORY_MB,
+    "concurrency": legal.CONCURRENCY,
+    "batch_size": legal.BATCH_SIZE,
 }
 _NUMBERS: Mapping[str, Limits] = {
-    "invocations": table.INVOCATIONS,
-    "timeout_s": table.TIMEOUT_S,
-    "ephemeral_mb": table.EPHEMERAL_MB,
+    "invocations": legal.INVOCATIONS,
+    "timeout_s": legal.TIMEOUT_S,
+    "ephemeral_mb": legal.EPHEMERAL_MB,
 }
 _NAMES = ("experiment", "algorithm", "engine")
 

@@ -66,18 +66,14 @@ class LambdaTraining(LambdaBenchmark):
         messages: int,
     ) -> CellResult:
         """As many tokens of work as rounds could take; those left at the end do nothing."""
-        progress, campaign = self._backend.progress, self._backend.campaign
-        data = self._backend.dataset(kind)
+        campaign, data = self._backend.campaign, self._backend.dataset(kind)
         del messages  # how many are needed is known: the presets do not say
         tokens = (self._rounds + 1) * configuration.concurrency
-        try:
-            progress.say(configuration.cell_id, "deploying")
+        with self._removing(deployer.remove_all):
+            self._backend.progress.say(configuration.cell_id, "deploying")
             function = deployer.deploy_folder(folder, configuration, kind, tokens)
             with staged(campaign, function, data, rounds=self._rounds) as work:
                 result = campaign.measure(function, work, invocations=tokens)
-        finally:
-            progress.clear()
-        deployer.remove_all()
         self.training = self._figures(result)
         return result
 
