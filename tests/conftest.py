@@ -1,19 +1,23 @@
-"""An option of the tests themselves, and a data folder of their own."""
+"""An option of the tests themselves, and what they do not take over from whoever runs them."""
 
 from __future__ import annotations
 
 import os
+import signal
 from tempfile import TemporaryDirectory
 
 import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Whoever runs the tests may have fetched newer prices: theirs are not what tests expect.
+    """Have Ctrl-C heeded and the shipped prices read, also by what tests start.
 
-    Set before tests are collected, as some read prices when they are imported; what tests start
-    inherits it.
+    A shell has its background jobs ignore Ctrl-C, and their children with them. And whoever runs
+    the tests may have fetched newer prices; they are set aside before tests are collected, as some
+    read prices when they are imported.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before, folder = os.environ.get("XDG_DATA_HOME"), TemporaryDirectory(prefix="data-home-")
     os.environ["XDG_DATA_HOME"] = folder.name
 
