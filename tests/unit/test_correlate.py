@@ -412,7 +412,7 @@ def test_published_is_the_sum_of_outcomes_whatever_is_lost_doubled_or_shuffled(
     assert sum(len(item.reports) for item in invocations) <= len(reports), "none is billed twice"
 
 
-@pytest.mark.parametrize("order", itertools.permutations(("published", "report", "answer")))
+@pytest.mark.parametrize("order", [*itertools.permutations(("published", "report", "answer"))])
 def test_evidence_counts_whenever_it_comes(order: tuple[str, ...]) -> None:
     """A quick function has answered before its acceptance has come from the thread that sent it."""
     correlator = Correlator(RUN, Accounting(tie="message ids", bare=True))
