@@ -18,6 +18,7 @@ from pytest_lambda_ml.analysis.load import Run, load_run
 from pytest_lambda_ml.analysis.recommend import recommend
 from pytest_lambda_ml.analysis.recommend_samples import samples_of_run
 from pytest_lambda_ml.analysis.recommendation import Question
+from pytest_lambda_ml.analysis.wording import run_line
 from pytest_lambda_ml.measure.pricing import load_prices
 
 
@@ -113,13 +114,31 @@ def test_of_many_requests_a_sample_is_drawn_and_said_so(tmp_path: Path) -> None:
 )
 def test_each_format_is_what_it_says(run: Run, tmp_path: Path, kind: str, magic: bytes) -> None:
     figure = drawn(run)["performance-k-means"]
-    (path,) = write_figures([figure], tmp_path, kind)
+    (path,) = write_figures([figure], tmp_path, kind, source="Run a")
     assert path.name == f"performance-k-means.{kind}"
     assert path.read_bytes().startswith(magic)
 
 
+def test_a_figure_out_of_its_folder_says_what_it_shows_and_of_which_run(
+    run: Run, tmp_path: Path
+) -> None:
+    figures = drawn(run)
+    said = {}
+    for path in write_figures(figures.values(), tmp_path, "svg", source=run_line(run)):
+        root = ElementTree.fromstring(path.read_text())
+        texts = root.iter("{http://www.w3.org/2000/svg}text")
+        said[path.stem] = " ".join(" ".join(each.itertext()) for each in texts)
+    for name, figure in figures.items():
+        assert figure.title in said[name]
+        assert "Run feedc0de, 2026-01-02 02:46 UTC, local endpoint" in said[name]
+    # Four cells of an algorithm, each with eight warm and two cold invocations.
+    assert "Engine reference: 40 invocations in 8 execution environments." in said["pareto-svm"]
+    assert "Each request of svm, in 2 unique environments" in said["requests-svm"]
+
+
 def test_an_interactive_page_escapes_names_and_needs_no_network(run: Run, tmp_path: Path) -> None:
-    (path,) = write_figures([drawn(run)["performance-k-means"]], tmp_path, "html")
+    figure = drawn(run)["performance-k-means"]
+    (path,) = write_figures([figure], tmp_path, "html", source="Run a")
     page = path.read_text()
     assert page.startswith("<!doctype html>")
     assert "<k & means>" not in page

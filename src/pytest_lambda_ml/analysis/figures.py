@@ -27,12 +27,16 @@ WITHOUT_BATCH = frozenset({"batch_size"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure: a file name without ending, a title, what it shows, and its chart."""
+    """One figure: a file name without ending, a title, what it shows, and its chart.
+
+    ``measured`` says on what it rests: engines, invocations, execution environments.
+    """
 
     name: str
     title: str
     caption: str
     chart: Any  # an Altair chart: Altair's classes have no common type that is public
+    measured: str = ""
 
 
 def figures_of_run(
@@ -118,6 +122,17 @@ class _Subject:
                 said.append(words.format(values.pop()))
         return f"; {' and '.join(said)} only" if said else ""
 
+    @staticmethod
+    def measured(taken: Sequence[RunCell]) -> str:
+        """On what a figure of these cells rests."""
+        engines = list(dict.fromkeys(cell.configuration.engine for cell in taken))
+        counts = (
+            (sum(len(cell.invocations) for cell in taken), "invocation"),
+            (sum(cell.figures.environments for cell in taken), "execution environment"),
+        )
+        said = " in ".join(f"{n:,} {it}{'' if n == 1 else 's'}" for n, it in counts)
+        return f"Engine{'' if len(engines) == 1 else 's'} {', '.join(engines)}: {said}."
+
     @property
     def choice(self) -> RunCell:
         """The recommended cell; the first one where none is."""
@@ -139,6 +154,7 @@ def _performance(of: _Subject) -> Iterator[Figure]:
             caption=f"Mean billed time of warm invocations above{spread}, what a request costs "
             f"beneath{of.held}.",
             chart=charts.performance_chart(frame),
+            measured=of.measured(of.taken),
         )
 
 
@@ -152,6 +168,7 @@ def _pareto(of: _Subject) -> Iterator[Figure]:
             caption="Each point is a cell; those on the line are beaten by none on cost and p95 "
             "together. Shapes are engines, where there are several.",
             chart=charts.pareto_chart(data.choice_frame(of.told)),
+            measured=of.measured(of.cells),
         )
 
 
@@ -168,6 +185,7 @@ def _batch(of: _Subject) -> Iterator[Figure]:
             title=f"Cost per item of {of.name} over batch size",
             caption=f"What an item costs in warm invocations{of.held_in(taken)}.",
             chart=charts.batch_chart(frame),
+            measured=of.measured(taken),
         )
 
 
@@ -182,6 +200,7 @@ def _cold(of: _Subject) -> Iterator[Figure]:
             caption="Medians: the init duration (runtime and imports), the handler's "
             f"initialisation, and the first processing{of.held}{_cut(of.taken)}.",
             chart=charts.cold_chart(frame),
+            measured=of.measured(of.taken[:MOST_ROWS]),
         )
 
 
@@ -196,6 +215,7 @@ def _distribution(of: _Subject) -> Iterator[Figure]:
             caption="Line: 5th to 95th percentile, bar: the middle half, stroke: median, diamond: "
             f"mean{_cut(of.cells)}.",
             chart=charts.distribution_chart(frame),
+            measured=of.measured(of.cells[:MOST_ROWS]),
         )
 
 
@@ -207,11 +227,11 @@ def _requests(of: _Subject) -> Iterator[Figure]:
         name = cell_names(each.configuration for each in of.cells)[of.choice.configuration]
         yield Figure(
             name=f"requests-{of.slug}",
-            title=f"Each request of {of.name}",
-            caption=f"{name}: {requests.cold + requests.hot:,} requests in "
-            f"{requests.environments:,} unique environments, split into initialisation and "
-            "processing.",
+            title=f"Each request of {of.name}, in {requests.environments:,} unique environments",
+            caption=f"{name}: {requests.cold + requests.hot:,} requests, split into initialisation "
+            "and processing.",
             chart=charts.requests_chart(requests),
+            measured=of.measured([of.choice]),
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from pytest_lambda_ml.analysis.figures_axes import axis_of, scale_of
 from pytest_lambda_ml.analysis.figures_data import COLD_PARTS
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ Drawn = Any
 WIDTH, HEIGHT = 330, 170
 ROOM_FOR_A_NAME = 0.1
 ROW_HEIGHT = 20
-WIDE = 20
-"""Values whose largest is so many times the smallest stand on a logarithmic axis."""
-
-DECADES = 2
 LABELLED = 25
 """Requests of a panel that have room for a number each."""
 
@@ -44,42 +40,6 @@ PART_COLOURS = dict(
 
 MEMORY = "memory (MB)"
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
-
-
-def _log(values: pd.Series) -> bool:
-    positive = values[values > 0]
-    return len(positive) > 1 and float(positive.max()) > WIDE * float(positive.min())
-
-
-def _scale(*columns: pd.Series, zero: bool = True, room: float = 0.0) -> alt.Scale:
-    """The scale of these values; ``room`` is a share of it that is left free before the first."""
-    import pandas as pd
-
-    values = pd.concat(columns)
-    if _log(values):
-        low, high = float(values[values > 0].min()), float(values.max())
-        first = low * 0.8 * (low / high) ** (room / (1 - room))
-        return alt.Scale(type="log", domain=[first, high * 1.25], nice=False)
-    if room:
-        low, high = float(values.min()), float(values.max())
-        first = max(low - (high - low) * room / (1 - room), 0.0)
-        return alt.Scale(domain=[first, high], padding=12)
-    return alt.Scale(zero=zero, padding=0 if zero else 12)
-
-
-def _few_ticks(scale: alt.Scale, low: float, high: float) -> Any:
-    """Ticks at 1, 2 and 5 times powers of ten where the axis is logarithmic."""
-    if scale.to_dict().get("type") != "log":
-        return alt.Undefined
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    steps = (1, 2, 5) if last - first <= DECADES else (1,)
-    return [step * 10.0**k for k in range(first, last + 1) for step in steps]
-
-
-def _axis(scale: alt.Scale, *columns: pd.Series, **more: Any) -> alt.Axis:
-    values = [float(v) for column in columns for v in column if v > 0]
-    ticks = _few_ticks(scale, min(values), max(values)) if values else alt.Undefined
-    return alt.Axis(values=ticks, **more)
 
 
 def _series(frame: pd.DataFrame) -> Any:
@@ -137,27 +97,28 @@ def performance_chart(frame: pd.DataFrame) -> Drawn:
         alt.Tooltip("usd_per_million:Q", title="USD per million requests", format=",.4f"),
         alt.Tooltip("warm:Q", title="warm invocations"),
     ]
-    times = _scale(frame["p5"], frame["p95"], frame["billed_ms"])
+    single = frame["series"].nunique() == 1  # spreads of several series would lie on each other
+    shown = [frame[name] for name in (["p5", "p95", "billed_ms"] if single else ["billed_ms"])]
+    times = scale_of(*shown)
     base = alt.Chart(frame).encode(x=x, color=_series(frame), tooltip=tooltip)
     y = alt.Y(
         "billed_ms:Q",
         title="warm billed time (ms)",
         scale=times,
-        axis=_axis(times, frame["p5"], frame["p95"]),
+        axis=axis_of(times, *shown),
     )
     spread = base.mark_rule(opacity=0.45, strokeWidth=3).encode(y=alt.Y("p5:Q"), y2="p95:Q")
-    single = frame["series"].nunique() == 1  # those of several series would lie on each other
     above = alt.layer(
         *([spread] if single else []),
         base.mark_line().encode(y=y),
         base.mark_point(filled=True, size=45, opacity=1).encode(y=y),
     )
-    costs = _scale(frame["usd_per_million"])
+    costs = scale_of(frame["usd_per_million"])
     cost = alt.Y(
         "usd_per_million:Q",
         title="USD per million requests",
         scale=costs,
-        axis=_axis(costs, frame["usd_per_million"]),
+        axis=axis_of(costs, frame["usd_per_million"]),
     )
     beneath = alt.layer(
         base.mark_line().encode(y=cost),
@@ -172,16 +133,16 @@ def performance_chart(frame: pd.DataFrame) -> Drawn:
 def pareto_chart(frame: pd.DataFrame) -> Drawn:
     """Cost against p95: the front, what it beats, and the recommended cell."""
     kinds = ["recommended", "on the Pareto front", "beaten by another"]
-    across = _scale(frame["p95"], zero=False)
-    up = _scale(frame["usd_per_million_items"], zero=False, room=ROOM_FOR_A_NAME)
+    across = scale_of(frame["p95"], zero=False)
+    up = scale_of(frame["usd_per_million_items"], zero=False, room=ROOM_FOR_A_NAME)
     x = alt.X(
-        "p95:Q", title="p95 of warm duration (ms)", scale=across, axis=_axis(across, frame["p95"])
+        "p95:Q", title="p95 of warm duration (ms)", scale=across, axis=axis_of(across, frame["p95"])
     )
     y = alt.Y(
         "usd_per_million_items:Q",
         title="USD per million items",
         scale=up,
-        axis=_axis(up, frame["usd_per_million_items"], format=",~g"),
+        axis=axis_of(up, frame["usd_per_million_items"], format=",~g"),
     )
     tooltip = [
         "cell:N",
@@ -242,7 +203,7 @@ def _engine_shapes(frame: pd.DataFrame, kinds: list[str]) -> alt.Shape:
 
 def batch_chart(frame: pd.DataFrame) -> Drawn:
     """Cost per item over batch size."""
-    costs = _scale(frame["usd_per_million_items"])
+    costs = scale_of(frame["usd_per_million_items"])
     sizes = sorted(frame["batch_size"].unique())
     base = alt.Chart(frame).encode(
         x=alt.X("batch_size:O", title="batch size", sort=sizes, axis=alt.Axis(labelAngle=0)),
@@ -250,7 +211,7 @@ def batch_chart(frame: pd.DataFrame) -> Drawn:
             "usd_per_million_items:Q",
             title="USD per million items",
             scale=costs,
-            axis=_axis(costs, frame["usd_per_million_items"], format=",~g"),
+            axis=axis_of(costs, frame["usd_per_million_items"], format=",~g"),
         ),
         color=_series(frame),
         tooltip=[
@@ -279,7 +240,7 @@ def cold_chart(frame: pd.DataFrame) -> Drawn:
         alt.Chart(frame)
         .mark_bar(height=ROW_HEIGHT * 0.6)
         .encode(
-            x=alt.X("ms:Q", title="median (ms)", stack="zero"),
+            x=alt.X("ms:Q", title="median (ms)", stack="zero", axis=alt.Axis(grid=True)),
             y=alt.Y("cell:N", title=None, sort=None),
             color=_parts_colour(frame),
             order="order:Q",
@@ -291,7 +252,7 @@ def cold_chart(frame: pd.DataFrame) -> Drawn:
 
 def distribution_chart(frame: pd.DataFrame) -> Drawn:
     """The distribution of the warm duration in each cell: quantiles and the mean."""
-    scale = _scale(frame["p5"], frame["p95"], frame["mean"], zero=False)
+    scale = scale_of(frame["p5"], frame["p95"], frame["mean"], zero=False)
     base = alt.Chart(frame).encode(
         y=alt.Y("cell:N", title=None, sort=None),
         tooltip=[
@@ -308,7 +269,7 @@ def distribution_chart(frame: pd.DataFrame) -> Drawn:
         "p5:Q",
         title="warm duration (ms)",
         scale=scale,
-        axis=_axis(scale, frame["p5"], frame["p95"]),
+        axis=axis_of(scale, frame["p5"], frame["p95"], grid=True),
     )
     colour = alt.value("#2f7fc1")
     return alt.layer(
@@ -317,7 +278,7 @@ def distribution_chart(frame: pd.DataFrame) -> Drawn:
             x=alt.X("p25:Q"), x2="p75:Q", color=colour
         ),
         base.mark_tick(thickness=2, height=ROW_HEIGHT * 0.5).encode(x=alt.X("p50:Q"), color=colour),
-        base.mark_point(filled=True, shape="diamond", size=40).encode(
+        base.mark_point(filled=True, shape="diamond", size=40, opacity=1).encode(
             x=alt.X("mean:Q"), color=alt.value("#c8701a")
         ),
     ).properties(width=WIDTH - 90, height=alt.Step(ROW_HEIGHT))

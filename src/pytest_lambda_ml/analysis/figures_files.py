@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import textwrap
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ FORMATS = ("svg", "png", "pdf", "html")
 BUNDLE = "vega.js"
 PNG_SCALE = 2
 LARGEST = 1.25
+TITLE_LENGTH, SUBTITLE_LENGTH = 52, 74
+"""Characters of a line that are about as long as a chart is wide."""
+
 PALETTE = (
     "#2f7fc1",
     "#c8701a",
@@ -80,7 +84,13 @@ def _config(ink: str, font: str, background: str | None) -> dict[str, Any]:
             "labelLimit": 320,
             "symbolType": "circle",
         },
-        "title": {"color": ink, "fontWeight": "normal"},
+        "title": {
+            "color": ink,
+            "fontWeight": "normal",
+            "subtitleColor": ink,
+            "subtitleFontSize": 11,
+            "subtitleLineHeight": 15,
+        },
         "text": {"color": ink},
         "line": {"strokeWidth": 2},
         "range": {"category": list(PALETTE)},
@@ -91,6 +101,22 @@ def specification(figure: Figure, *, ink: str, font: str, background: str | None
     """The figure's Vega-Lite specification in a theme."""
     spec: dict[str, Any] = figure.chart.to_dict()
     spec["config"] = _config(ink, font, background)
+    return spec
+
+
+def _standing_alone(figure: Figure, source: str) -> dict[str, Any]:
+    """The specification of a figure that says itself what it shows, wherever it is taken."""
+    spec = specification(figure, ink="#24292f", font=FONT, background="white")
+    said = (figure.caption, figure.measured, source)
+    spec["title"] = {
+        "text": textwrap.wrap(figure.title, TITLE_LENGTH),
+        "subtitle": [line for text in said for line in textwrap.wrap(text, SUBTITLE_LENGTH)],
+        "anchor": "start",
+        "fontSize": 14,
+        "fontWeight": "bold",
+        "subtitlePadding": 5,
+        "offset": 14,
+    }
     return spec
 
 
@@ -122,9 +148,10 @@ def _scaled(label: str) -> Callable[[re.Match[str]], str]:
     return size
 
 
-def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Path]:
+def write_figures(figures: Iterable[Figure], folder: Path, kind: str, *, source: str) -> list[Path]:
     """Write each figure to ``folder`` as ``NAME.kind``; returns the paths.
 
+    Each carries its title, what it shows, and ``source``: of which run it is.
     HTML files are interactive, and load Vega from the file beside them, which is written once. It
     is a plain script in a block of its own, because browsers load no modules from disk.
     """
@@ -133,7 +160,7 @@ def write_figures(figures: Iterable[Figure], folder: Path, kind: str) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for figure in figures:
-        spec = specification(figure, ink="#24292f", font=FONT, background="white")
+        spec = _standing_alone(figure, source)
         path = folder / f"{figure.name}.{kind}"
         if kind == "svg":
             path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
@@ -158,11 +185,9 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>body{{font-family:{font};margin:2rem;color:#24292f}}p{{max-width:45rem}}</style>
+<style>body{{font-family:{font};margin:2rem;color:#24292f}}</style>
 </head>
 <body>
-<h1>{title}</h1>
-<p>{caption}</p>
 <div id="figure"></div>
 <script src="{bundle}"></script>
 <script type="application/json" id="spec">{spec}</script>
@@ -180,7 +205,6 @@ window.vegaEmbed("#figure", JSON.parse(document.getElementById("spec").textConte
 def _page(figure: Figure, spec: dict[str, Any]) -> str:
     return _PAGE.format(
         title=html.escape(figure.title),
-        caption=html.escape(figure.caption),
         font=FONT,
         bundle=BUNDLE,
         spec=json.dumps(spec).replace("<", "\\u003c"),

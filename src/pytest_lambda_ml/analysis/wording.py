@@ -9,9 +9,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
+    from pytest_lambda_ml.analysis.load import Run
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["ABSENT", "alike", "cell_names", "milliseconds", "money", "number", "probability"]
+__all__ = [
+    "ABSENT",
+    "alike",
+    "cell_names",
+    "milliseconds",
+    "money",
+    "number",
+    "probability",
+    "run_line",
+]
 
 ABSENT = "–"
 THOUSAND = 1000
@@ -54,6 +64,12 @@ def probability(value: float) -> str:
     if value >= 0.995:
         return "> 99 %"
     return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+
+
+def run_line(run: Run) -> str:
+    """Which run: its id, when it was measured, and where."""
+    place = f"AWS {run.region}" if run.backend == "aws" else "local endpoint"
+    return f"Run {run.run_id}, {run.created_at:%Y-%m-%d %H:%M} UTC, {place}"
 
 
 def alike(notes: Iterable[str]) -> list[str]:

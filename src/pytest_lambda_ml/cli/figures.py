@@ -43,6 +43,7 @@ def figures(
     from pytest_lambda_ml.analysis.load import load_run
     from pytest_lambda_ml.analysis.recommend import recommend
     from pytest_lambda_ml.analysis.recommend_samples import samples_of_run
+    from pytest_lambda_ml.analysis.wording import run_line
     from pytest_lambda_ml.measure.pricing import load_prices
 
     check_drawing()
@@ -55,7 +56,7 @@ def figures(
         for figure in figures_of_run(stored, told, table.prices(stored.region, architecture))
         if not only or any(text in figure.name for text in only)
     )
-    written = write_figures(chosen, out, kind)
+    written = write_figures(chosen, out, kind, source=run_line(stored))
     if not written:
         raise click.ClickException(f"no figure of this run has {' or '.join(only)} in its name")
     for path in written:
