@@ -3,15 +3,18 @@
 The verdict on a metric of a cell, ``limit`` being the share by which it may grow:
 
 ============ ====================================================================================
-regressed    grown by more than the limit, and by more than chance explains
-improved     shrunk by more than the limit, and by more than chance explains
+regressed    its 95 % interval lies above the limit, and it has grown by more than chance explains
+improved     the same downwards
 unchanged    the 95 % interval lies within the limit
-inconclusive all else: the samples are too few, or the machine's speed has moved by more than the
-             limit, or nothing is there to compare
+inconclusive the interval holds the limit: the samples are too few; or the machine's speed has moved
+             by more than the limit; or nothing is there to compare
+incomparable the runs' data, regions or prices differ (`analysis.compare_conditions`)
 ============ ====================================================================================
 
-Chance is corrected for everything that is compared at once (`analysis.resample`). A cell in which
-nothing succeeds any more has regressed in every metric.
+Chance is corrected for everything that is compared at once (`analysis.resample`), the interval is
+that of the row: growth by less than the limit is seldom called a regression however many samples
+show it, and that something has grown at all is not said for nothing. A cell in which nothing
+succeeds any more has regressed in every metric.
 """
 
 from __future__ import annotations
@@ -20,9 +23,10 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
-from statistics import NormalDist, median
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.analysis.compare_conditions import cpu_loop_ratio, differences, incomparable
 from pytest_lambda_ml.analysis.compare_samples import QUANTILES, figure, inflation, pooled
 from pytest_lambda_ml.analysis.gate import DEFAULT_LIMITS
 from pytest_lambda_ml.errors import RunStoreError
@@ -35,7 +39,15 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.analysis.resample import Interval, Pair
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["CHANCE", "Comparison", "Row", "Verdict", "compare_runs", "further_invocations"]
+__all__ = [
+    "CHANCE",
+    "Comparison",
+    "Row",
+    "Verdict",
+    "compare_runs",
+    "further_invocations",
+    "name_of",
+]
 
 CHANCE = 0.05
 """The share of comparisons of the same with the same in which anything is said to have grown."""
@@ -51,6 +63,9 @@ TIMELESS = frozenset({"memory"})
 
 CRITICAL = 1.96
 
+KINDS = {"init": "cold", "memory": "successful"}
+"""Which invocations a metric is of, where it is not the warm ones."""
+
 
 class Verdict(StrEnum):
     """What is said of one metric of one cell."""
@@ -59,6 +74,7 @@ class Verdict(StrEnum):
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
     INCONCLUSIVE = "inconclusive"
+    INCOMPARABLE = "incomparable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +82,8 @@ class Row:
     """One metric of one cell in two runs. ``cost`` is in USD per million, durations in ms.
 
     ``low`` and ``high`` bound the ratio new/base with 95 % confidence; ``p_value`` is corrected.
-    ``further`` is how many more invocations in each run would probably decide.
+    ``further`` is how many more invocations of the metric's ``kind`` in each run would probably
+    decide.
     """
 
     cell_id: str
@@ -83,23 +100,46 @@ class Row:
     p_value: float | None = None
     further: int | None = None
 
+    @property
+    def kind(self) -> str:
+        """Which invocations the metric is of: warm, cold or successful ones."""
+        return KINDS.get(self.limit.metric, "warm")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All of two runs. ``cpu_loop_ratio`` is how the machine's own time moved, None on AWS."""
+    """All of two runs. ``new`` and ``vanished`` are the cells that only one of them has.
+
+    ``cpu_loop_ratio`` is how the machine's own time moved, None on AWS.
+    """
 
     base_id: str
     new_id: str
     rows: tuple[Row, ...]
-    new_cells: tuple[str, ...]
-    vanished_cells: tuple[str, ...]
+    new: tuple[Configuration, ...]
+    vanished: tuple[Configuration, ...]
     cpu_loop_ratio: float | None
     notes: tuple[str, ...]
+
+    @property
+    def compared(self) -> tuple[Row, ...]:
+        """The rows that hold one run against the other; of none, no gate can pass."""
+        return tuple(row for row in self.rows if row.verdict is not Verdict.INCOMPARABLE)
 
     @property
     def regressions(self) -> tuple[Row, ...]:
         """The rows that fail a gate."""
         return tuple(row for row in self.rows if row.verdict is Verdict.REGRESSED)
+
+    @property
+    def new_cells(self) -> tuple[str, ...]:
+        """The names of the cells that the baseline has not."""
+        return tuple(map(name_of, self.new))
+
+    @property
+    def vanished_cells(self) -> tuple[str, ...]:
+        """The names of those that only the baseline has."""
+        return tuple(map(name_of, self.vanished))
 
 
 def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) -> Comparison:
@@ -113,17 +153,17 @@ def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) 
     loop = _cpu_loop_ratio(base, new)
     common = [key for key in news if key in olds]
     drafts = [
-        _draft(_name(news[key]), limit, olds[key], news[key]) for key in common for limit in limits
+        _draft(name_of(key), limit, olds[key], news[key]) for key in common for limit in limits
     ]
     seed = int.from_bytes(sha256(f"{base.run_id} {new.run_id}".encode()).digest()[:8], "big")
     return Comparison(
         base_id=base.run_id,
         new_id=new.run_id,
         rows=tuple(_judged(drafts, loop, seed)),
-        new_cells=tuple(_name(cells) for key, cells in news.items() if key not in olds),
-        vanished_cells=tuple(_name(cells) for key, cells in olds.items() if key not in news),
+        new=tuple(key for key in news if key not in olds),
+        vanished=tuple(key for key in olds if key not in news),
         cpu_loop_ratio=loop,
-        notes=tuple(_notes(base, new, loop)),
+        notes=tuple(differences(base, new, loop)),
     )
 
 
@@ -133,11 +173,13 @@ def further_invocations(
     """How many more than ``count`` invocations in each run would probably decide; None: too many.
 
     ``error`` is the standard error of the ratio's logarithm, which shrinks with the square root of
-    the invocations. A ratio beyond the limit has to leave chance behind (``critical`` errors); one
-    within it has to stay within, interval and all.
+    the invocations. The interval has to lie on one side of the limit; and a ratio beyond it has to
+    leave chance behind (``critical`` errors).
     """
     bound, deviation = math.log1p(share), abs(math.log(ratio))
-    room = deviation / critical if deviation > bound else (bound - deviation) / CRITICAL
+    room = abs(deviation - bound) / CRITICAL
+    if deviation > bound:
+        room = min(room, deviation / critical)
     if room <= 0.0:
         return None
     needed = count * (error / room) ** 2
@@ -175,10 +217,14 @@ def _cells(run: Run) -> dict[Configuration, list[RunCell]]:
     return cells
 
 
-def _name(cells: Sequence[RunCell]) -> str:
-    configuration = cells[0].configuration
+def name_of(configuration: Configuration) -> str:
+    """The cell's id, with the architecture where it is not the usual one."""
     arm = configuration.architecture != "x86_64"
     return configuration.cell_id + (f" ({configuration.architecture})" if arm else "")
+
+
+def _incomparable(cells: Sequence[RunCell], limit: Limit, why: str) -> Row:
+    return Row(cell_id=_name(cells), limit=limit, verdict=Verdict.INCOMPARABLE, reason=why)
 
 
 def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunCell]) -> _Draft:
@@ -199,13 +245,12 @@ def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunC
     )
     fewest = min(base.size, new.size)
     if fewest < FEWEST:
-        kind = {"init": "cold", "memory": "successful"}.get(limit.metric, "warm")
         where = (
             "both runs"
             if base.size < FEWEST and new.size < FEWEST
             else ("the baseline" if base.size < FEWEST else "the new run")
         )
-        reason = f"{fewest or 'no'} {kind} invocation{'' if fewest == 1 else 's'} in {where}"
+        reason = f"{fewest or 'no'} {row.kind} invocation{'' if fewest == 1 else 's'} in {where}"
         return _Draft(replace(row, reason=reason, further=FEWEST - fewest))
     return _Draft(
         row,
@@ -260,54 +305,12 @@ def _decide(
     row = replace(row, ratio=ratio, low=interval.low, high=interval.high, p_value=p_value)
     if loop is not None and row.limit.metric not in TIMELESS and not 1 / bound <= loop <= bound:
         return replace(row, reason=f"this machine's own speed moved: {loop - 1:+.1%} CPU time")
-    if ratio > bound and p_value <= CHANCE:
+    if interval.low > bound and p_value <= CHANCE:
         return replace(row, verdict=Verdict.REGRESSED)
-    if ratio < 1 / bound and p_value <= CHANCE:
+    if interval.high < 1 / bound and p_value <= CHANCE:
         return replace(row, verdict=Verdict.IMPROVED)
     if 1 / bound <= interval.low and interval.high <= bound:
         return replace(row, verdict=Verdict.UNCHANGED)
     count = min(row.base_count, row.new_count)
     further = further_invocations(ratio, interval.error, row.limit.share, count, critical=critical)
     return replace(row, further=further)
-
-
-def _cpu_loop_ratio(base: Run, new: Run) -> float | None:
-    """How the fixed CPU loop's time moved: the farthest from either time in ``base`` to one in new.
-
-    None where it says nothing about the functions, on AWS, or was not run.
-    """
-    if new.backend != "local":
-        return None
-    olds, news = _loop_medians_ms(base), _loop_medians_ms(new)
-    ratios = [new_ms / old_ms for old_ms in olds for new_ms in news]
-    return max(ratios, key=lambda ratio: abs(math.log(ratio)), default=None)
-
-
-def _loop_medians_ms(run: Run) -> list[float]:
-    """The loop's median at the session's start and at its end."""
-    times = run.stored.get("cpu_loop_ms") or {}
-    return [median(times[when]) for when in ("start", "end") if times.get(when)]
-
-
-def _notes(base: Run, new: Run, loop: float | None) -> list[str]:
-    """What else differs between the runs."""
-    notes = []
-    if new.partial:
-        notes.append(f"run {new.run_id} is partial: {new.partial_reason or 'not at its end'}")
-    for what, one, other in (
-        ("price tables", base.price_table.get("date"), new.price_table.get("date")),
-        ("regions", base.stored.get("region"), new.stored.get("region")),
-        ("CPUs", base.stored.get("cpu_model"), new.stored.get("cpu_model")),
-        ("CPU limits", base.stored.get("cpu_enforced"), new.stored.get("cpu_enforced")),
-        ("Python", base.environment.get("python"), new.environment.get("python")),
-        ("data sets", _datasets(base), _datasets(new)),
-    ):
-        if one != other and one and other:
-            notes.append(f"the runs differ in {what}: {one} and {other}")
-    if new.backend == "local" and loop is None:
-        notes.append("the runs do not say how fast this machine was: its speed may have moved")
-    return notes
-
-
-def _datasets(run: Run) -> str:
-    return ", ".join(sorted({cell.provenance.dataset for cell in run.cells}))

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.analysis.compare import Comparison, Row
 
-__all__ = ["as_markdown", "as_table", "nothing_gated", "verdict_line"]
+__all__ = [
+    "as_markdown",
+    "as_table",
+    "nothing_gated",
+    "quantity",
+    "verdict_line",
+    "verdict_text",
+]
 
 ABSENT = "–"
 COLOURS = {
@@ -148,15 +155,16 @@ def _fields(row: Row) -> tuple[str, ...]:
     return (
         row.cell_id,
         str(row.limit),
-        _quantity(row, row.base_value),
-        _quantity(row, row.new_value),
+        quantity(row, row.base_value),
+        quantity(row, row.new_value),
         change,
         interval,
-        _verdict(row),
+        verdict_text(row),
     )
 
 
-def _quantity(row: Row, value: float | None) -> str:
+def quantity(row: Row, value: float | None) -> str:
+    """A value of the row's metric, with its unit."""
     if value is None:
         return ABSENT
     match row.limit.metric:
@@ -168,7 +176,7 @@ def _quantity(row: Row, value: float | None) -> str:
             return f"{value:,.1f} ms"
 
 
-def _verdict(row: Row) -> str:
+def verdict_text(row: Row) -> str:
     """The verdict, and why where it is not plain."""
     if row.verdict is not Verdict.INCONCLUSIVE:
         return f"{row.verdict}: {row.reason}" if row.reason else str(row.verdict)
