@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from run_cells import durations
 
-from pytest_lambda_ml.analysis.compare import Verdict, compare_runs
+from pytest_lambda_ml.analysis.compare import compare_runs
+from pytest_lambda_ml.analysis.comparison import Verdict
 from pytest_lambda_ml.analysis.gate import parse_limits
 from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.analysis.resample import Pair, adjusted_p_values

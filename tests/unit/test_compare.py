@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_cells import cell, durations, grid, run
 
-from pytest_lambda_ml.analysis.compare import Verdict, compare_runs, further_invocations
+from pytest_lambda_ml.analysis.compare import compare_runs, further_invocations
 from pytest_lambda_ml.analysis.compare_text import as_markdown, as_table, verdict_line
+from pytest_lambda_ml.analysis.comparison import Verdict
 from pytest_lambda_ml.analysis.gate import GATED_METRICS, Limit, parse_limits
 from pytest_lambda_ml.errors import RunStoreError, SettingError
 from pytest_lambda_ml.model import Outcomes

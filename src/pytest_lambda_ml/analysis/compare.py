@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from hashlib import sha256
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.compare_conditions import cpu_loop_ratio, differences, incomparable
 from pytest_lambda_ml.analysis.compare_samples import QUANTILES, figure, inflation, pooled
+from pytest_lambda_ml.analysis.comparison import Comparison, Row, Verdict, name_of
 from pytest_lambda_ml.analysis.gate import DEFAULT_LIMITS
 from pytest_lambda_ml.errors import RunStoreError
 
@@ -39,15 +39,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.analysis.resample import Interval, Pair
     from pytest_lambda_ml.model import Configuration
 
-__all__ = [
-    "CHANCE",
-    "Comparison",
-    "Row",
-    "Verdict",
-    "compare_runs",
-    "further_invocations",
-    "name_of",
-]
+__all__ = ["CHANCE", "compare_runs", "further_invocations"]
 
 CHANCE = 0.05
 """The share of comparisons of the same with the same in which anything is said to have grown."""
@@ -63,84 +55,6 @@ TIMELESS = frozenset({"memory"})
 
 CRITICAL = 1.96
 
-KINDS = {"init": "cold", "memory": "successful"}
-"""Which invocations a metric is of, where it is not the warm ones."""
-
-
-class Verdict(StrEnum):
-    """What is said of one metric of one cell."""
-
-    REGRESSED = "regressed"
-    IMPROVED = "improved"
-    UNCHANGED = "unchanged"
-    INCONCLUSIVE = "inconclusive"
-    INCOMPARABLE = "incomparable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One metric of one cell in two runs. ``cost`` is in USD per million, durations in ms.
-
-    ``low`` and ``high`` bound the ratio new/base with 95 % confidence; ``p_value`` is corrected.
-    ``further`` is how many more invocations of the metric's ``kind`` in each run would probably
-    decide.
-    """
-
-    cell_id: str
-    limit: Limit
-    verdict: Verdict
-    reason: str = ""
-    base_value: float | None = None
-    new_value: float | None = None
-    base_count: int = 0
-    new_count: int = 0
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = None
-    further: int | None = None
-
-    @property
-    def kind(self) -> str:
-        """Which invocations the metric is of: warm, cold or successful ones."""
-        return KINDS.get(self.limit.metric, "warm")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """All of two runs. ``new`` and ``vanished`` are the cells that only one of them has.
-
-    ``cpu_loop_ratio`` is how the machine's own time moved, None on AWS.
-    """
-
-    base_id: str
-    new_id: str
-    rows: tuple[Row, ...]
-    new: tuple[Configuration, ...]
-    vanished: tuple[Configuration, ...]
-    cpu_loop_ratio: float | None
-    notes: tuple[str, ...]
-
-    @property
-    def compared(self) -> tuple[Row, ...]:
-        """The rows that hold one run against the other; of none, no gate can pass."""
-        return tuple(row for row in self.rows if row.verdict is not Verdict.INCOMPARABLE)
-
-    @property
-    def regressions(self) -> tuple[Row, ...]:
-        """The rows that fail a gate."""
-        return tuple(row for row in self.rows if row.verdict is Verdict.REGRESSED)
-
-    @property
-    def new_cells(self) -> tuple[str, ...]:
-        """The names of the cells that the baseline has not."""
-        return tuple(map(name_of, self.new))
-
-    @property
-    def vanished_cells(self) -> tuple[str, ...]:
-        """The names of those that only the baseline has."""
-        return tuple(map(name_of, self.vanished))
-
 
 def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) -> Comparison:
     """Compare each metric of ``limits`` in each cell that both runs have.
@@ -150,10 +64,14 @@ def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) 
     """
     _check_baseline(base, new)
     olds, news = _cells(base), _cells(new)
-    loop = _cpu_loop_ratio(base, new)
-    common = [key for key in news if key in olds]
+    loop = cpu_loop_ratio(base, new)
     drafts = [
-        _draft(name_of(key), limit, olds[key], news[key]) for key in common for limit in limits
+        _Draft(_incomparable(name_of(key), limit, why))
+        if (why := incomparable(limit.metric, base, new, olds[key], cells))
+        else _draft(name_of(key), limit, olds[key], cells)
+        for key, cells in news.items()
+        if key in olds
+        for limit in limits
     ]
     seed = int.from_bytes(sha256(f"{base.run_id} {new.run_id}".encode()).digest()[:8], "big")
     return Comparison(
@@ -217,14 +135,8 @@ def _cells(run: Run) -> dict[Configuration, list[RunCell]]:
     return cells
 
 
-def name_of(configuration: Configuration) -> str:
-    """The cell's id, with the architecture where it is not the usual one."""
-    arm = configuration.architecture != "x86_64"
-    return configuration.cell_id + (f" ({configuration.architecture})" if arm else "")
-
-
-def _incomparable(cells: Sequence[RunCell], limit: Limit, why: str) -> Row:
-    return Row(cell_id=_name(cells), limit=limit, verdict=Verdict.INCOMPARABLE, reason=why)
+def _incomparable(name: str, limit: Limit, why: str) -> Row:
+    return Row(cell_id=name, limit=limit, verdict=Verdict.INCOMPARABLE, reason=why)
 
 
 def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunCell]) -> _Draft:

@@ -7,12 +7,12 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.analysis.compare import Verdict
+from pytest_lambda_ml.analysis.comparison import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_lambda_ml.analysis.compare import Comparison, Row
+    from pytest_lambda_ml.analysis.comparison import Comparison, Row
 
 __all__ = [
     "as_markdown",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_lambda_ml.analysis.compare import Comparison
+    from pytest_lambda_ml.analysis.comparison import Comparison
     from pytest_lambda_ml.analysis.figures import Figure
     from pytest_lambda_ml.analysis.load import Run
 

@@ -28,7 +28,7 @@ from pytest_lambda_ml.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_lambda_ml.analysis.compare import Comparison, Row
+    from pytest_lambda_ml.analysis.comparison import Comparison, Row
     from pytest_lambda_ml.analysis.load import Run, RunCell
     from pytest_lambda_ml.analysis.recommendation import Recommendation
 

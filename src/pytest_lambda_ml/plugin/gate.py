@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-    from pytest_lambda_ml.analysis.compare import Comparison
+    from pytest_lambda_ml.analysis.comparison import Comparison
     from pytest_lambda_ml.settings import Settings
 
 __all__ = ["pytest_collection_finish", "pytest_sessionfinish", "pytest_terminal_summary"]

@@ -11,7 +11,7 @@ from pytest_lambda_ml.errors import LambdaMLError, UnsupportedError
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-    from pytest_lambda_ml.analysis.compare import Comparison
+    from pytest_lambda_ml.analysis.comparison import Comparison
     from pytest_lambda_ml.plugin.backend import LambdaBackend
     from pytest_lambda_ml.settings import Settings
 
