@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from run_cells import cell, durations, grid, run
 
 from pytest_lambda_ml.analysis.compare import compare_runs, further_invocations
-from pytest_lambda_ml.analysis.compare_text import as_markdown, as_table, verdict_line
+from pytest_lambda_ml.analysis.compare_text import (
+    as_markdown,
+    as_table,
+    nothing_gated,
+    verdict_line,
+    verdict_text,
+)
 from pytest_lambda_ml.analysis.comparison import Verdict
 from pytest_lambda_ml.analysis.gate import GATED_METRICS, Limit, parse_limits
 from pytest_lambda_ml.errors import RunStoreError, SettingError
@@ -83,7 +89,9 @@ def test_the_advice_is_what_the_errors_say(ratio, error, share, count, critical)
     assert further >= 1
     shrunk = error * math.sqrt(count / (count + further)) * (1 - 1e-9)
     deviation, bound = abs(math.log(ratio)), math.log1p(share)
-    assert deviation >= critical * shrunk or deviation + 1.96 * shrunk <= bound * (1 + 1e-9)
+    within = deviation + 1.96 * shrunk <= bound * (1 + 1e-9)
+    beyond = deviation - 1.96 * shrunk >= bound * (1 - 1e-9)
+    assert within or (beyond and deviation >= critical * shrunk)
 
 
 @pytest.mark.parametrize("metric", list(GATED_METRICS))
@@ -268,3 +276,91 @@ def test_what_is_no_limit_is_refused_with_what_is_legal(text) -> None:
 def test_a_metric_has_one_limit() -> None:
     with pytest.raises(SettingError, match=r"cost is given twice, as cost:5% and cost:7\.5%"):
         parse_limits(["cost:5%", "cost:7.5%"], place="--fail-on")
+
+
+FEW = np.array([900.0, 905.0, 910.0])
+
+
+def test_more_cold_starts_are_asked_for_where_they_are_what_lacks() -> None:
+    base, new = (run(name, cell(steady(50.0), cold_ms=FEW)) for name in ("old", "new"))
+    comparison = compare_runs(base, new, (Limit("init", 0.05),))
+    (row,) = comparison.rows
+    assert (row.reason, row.further) == ("3 cold invocations in both runs", 2)
+    text = as_table(comparison, width=200)
+    assert "about 2 more cold invocations in each run would tell" in text
+    assert "cold ones by a higher --lambda-concurrency" in text
+
+
+OTHER_DATA = {"dataset": "file a.csv sha256:0123456789ab"}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "backend", "words"),
+    [
+        (OTHER_DATA, "local", "other data: file a.csv sha256:0123456789ab and bundled"),
+        ({"region": "eu-west-1"}, "aws", "other regions: eu-west-1 and us-east-1"),
+    ],
+)
+def test_other_data_and_other_regions_are_not_compared(provenance, backend, words) -> None:
+    base = run("old", cell(steady(50.0), provenance=provenance), backend=backend)
+    new = run("new", cell(steady(90.0)), backend=backend)
+    comparison = compare_runs(base, new, COST)
+    assert [(row.verdict, row.reason) for row in comparison.rows] == [(Verdict.INCOMPARABLE, words)]
+    assert comparison.compared == comparison.regressions == ()
+    assert words in nothing_gated(comparison)
+    for text in (as_table(comparison, width=140), as_markdown(comparison)):
+        assert f"incomparable: {words}" in text
+
+
+def test_a_file_is_known_by_what_is_in_it_and_what_is_not_known_is_no_other() -> None:
+    renamed = {"dataset": "file b.csv sha256:0123456789ab"}
+    unknown = {"dataset": "not known: imported"}
+    base = run("old", cell(steady(50.0), provenance=OTHER_DATA))
+    for provenance in (renamed, unknown):
+        assert only_row(base, run("new", cell(steady(50.0), provenance=provenance))).ratio
+
+
+def test_bundled_data_that_changed_is_other_data() -> None:
+    base, new = run("old", cell(steady(50.0))), run("new", cell(steady(50.0)))
+    base, new = (
+        dataclasses.replace(
+            each,
+            stored={
+                **each.stored,
+                "datasets": {"emotion": {"description": "bundled", "sha256": n}},
+            },
+        )
+        for each, n in ((base, "0"), (new, "1"))
+    )
+    assert only_row(base, new).reason == "other data: the bundled emotion differ"
+    assert only_row(base, base).ratio == 1.0
+
+
+def test_where_prices_differ_cost_is_not_compared_and_durations_are() -> None:
+    base, dear = (cell(steady(50.0)) for _ in range(2))
+    dear.invocations["gb_seconds_usd"] *= 1.2
+    cost, billed = compare_runs(
+        run("old", base), run("new", dear), (*COST, Limit("billed", 0.05))
+    ).rows
+    assert cost.reason == "other prices: $0.0000166667 and $0.00002 per GB-second"
+    assert cost.verdict is Verdict.INCOMPARABLE
+    assert billed.verdict is Verdict.UNCHANGED
+
+
+@pytest.mark.parametrize(("factor", "most"), [(1.049, 0.1), (0.956, 0.1), (1.1, 1.0)])
+def test_what_is_just_within_the_limit_is_seldom_called_otherwise(factor, most) -> None:
+    """However many samples show that it has grown."""
+    called = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        base, new = (np.ceil(rng.gamma(80.0, 12.0 * f, 200)) for f in (1.0, factor))
+        verdict = only_row(run("old", cell(base)), run("new", cell(new))).verdict
+        called += verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
+    assert called <= most * 20
+    assert called >= 18 or most < 1.0
+
+
+def test_growth_that_is_sure_but_perhaps_within_the_limit_is_told() -> None:
+    row = only_row(run("old", cell(steady(200.0))), run("new", cell(steady(211.0, seed=1))))
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert "inconclusive: grown, but perhaps within the limit; about " in verdict_text(row)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.analysis.resample import Interval, Pair
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["CHANCE", "compare_runs", "further_invocations"]
+__all__ = ["CHANCE", "compare_runs", "further_invocations", "judge"]
 
 CHANCE = 0.05
 """The share of comparisons of the same with the same in which anything is said to have grown."""
@@ -83,6 +83,18 @@ def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) 
         cpu_loop_ratio=loop,
         notes=tuple(differences(base, new, loop)),
     )
+
+
+def judge(interval: Interval, p_value: float, share: float) -> Verdict:
+    """What the interval of a ratio, and the corrected chance of it, say of a limit."""
+    bound = 1.0 + share
+    if interval.low > bound and p_value <= CHANCE:
+        return Verdict.REGRESSED
+    if interval.high < 1.0 / bound and p_value <= CHANCE:
+        return Verdict.IMPROVED
+    if 1.0 / bound <= interval.low and interval.high <= bound:
+        return Verdict.UNCHANGED
+    return Verdict.INCONCLUSIVE
 
 
 def further_invocations(
@@ -217,12 +229,11 @@ def _decide(
     row = replace(row, ratio=ratio, low=interval.low, high=interval.high, p_value=p_value)
     if loop is not None and row.limit.metric not in TIMELESS and not 1 / bound <= loop <= bound:
         return replace(row, reason=f"this machine's own speed moved: {loop - 1:+.1%} CPU time")
-    if interval.low > bound and p_value <= CHANCE:
-        return replace(row, verdict=Verdict.REGRESSED)
-    if interval.high < 1 / bound and p_value <= CHANCE:
-        return replace(row, verdict=Verdict.IMPROVED)
-    if 1 / bound <= interval.low and interval.high <= bound:
-        return replace(row, verdict=Verdict.UNCHANGED)
+    verdict = judge(interval, p_value, row.limit.share)
+    if verdict is not Verdict.INCONCLUSIVE:
+        return replace(row, verdict=verdict)
     count = min(row.base_count, row.new_count)
     further = further_invocations(ratio, interval.error, row.limit.share, count, critical=critical)
-    return replace(row, further=further)
+    moved = "grown" if ratio > 1.0 else "shrunk"
+    reason = f"{moved}, but perhaps within the limit" if p_value <= CHANCE else ""
+    return replace(row, further=further, reason=reason)

@@ -8,9 +8,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.comparison import Verdict
+from pytest_lambda_ml.analysis.terminal_table import Column, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_lambda_ml.analysis.comparison import Comparison, Row
 
@@ -29,27 +30,43 @@ COLOURS = {
     Verdict.IMPROVED: "bold green",
     Verdict.UNCHANGED: "dim",
     Verdict.INCONCLUSIVE: "yellow",
+    Verdict.INCOMPARABLE: "yellow",
 }
 SIGNS = {
     Verdict.REGRESSED: "❌",
     Verdict.IMPROVED: "✅",
     Verdict.UNCHANGED: "▫️",
     Verdict.INCONCLUSIVE: "❔",
+    Verdict.INCOMPARABLE: "❔",
 }
-HEADINGS = ("cell", "metric", "base", "new", "change", "95 % interval", "verdict")
-DROPPED = ("95 % interval", "base", "new")
-"""What a narrow terminal does without, first to last."""
-
-GAP = 2
-"""Characters between two columns."""
+COLUMNS = (
+    Column("cell", left=True),
+    Column("metric", left=True),
+    Column("base", drop=2),
+    Column("new", drop=3),
+    Column("change"),
+    Column("95 % interval", drop=1),
+    Column("verdict", left=True, wraps=True),
+)
 
 HEADLINE = (
-    "Intervals are of each row. Of two runs of the same thing, at most 5 % have any row regressed."
+    "A row has regressed where its whole interval lies above the limit and its growth is more than "
+    "chance makes of so many rows: of two runs of the same thing, at most 5 % have any such row."
+)
+MORE = (
+    "More invocations: warm ones by --lambda-invocations, cold ones by a higher "
+    "--lambda-concurrency (each environment has one), in both runs."
 )
 
 
 def nothing_gated(comparison: Comparison) -> str:
-    """Why a gate cannot pass: a comparison without a row has held nothing against its limits."""
+    """Why a gate cannot pass: nothing was held against its limits."""
+    reasons = sorted({row.reason for row in comparison.rows})
+    if reasons:
+        return (
+            f"nothing was gated, no cell can be compared with the baseline {comparison.base_id}: "
+            f"{'; '.join(reasons)}; choose a baseline that measured the same"
+        )
     return (
         f"no cell is in both runs, so nothing was gated: {comparison.new_id} has "
         f"{_some(comparison.new_cells)}, the baseline {comparison.base_id} has "
@@ -71,50 +88,18 @@ def verdict_line(comparison: Comparison) -> str:
 
 def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
     """The whole comparison for a terminal of this width."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     output = io.StringIO()
     console = Console(
         file=output, width=width, force_terminal=color, no_color=not color, highlight=False
     )
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    rows = [dict(zip(HEADINGS, _fields(row), strict=True)) for row in comparison.rows]
-    shown = _columns(rows, width)
-    for heading in shown:
-        table.add_column(
-            heading,
-            justify="left" if heading in {"cell", "metric", "verdict"} else "right",
-            no_wrap=heading != "verdict",
-            overflow="fold",
-        )
-    for row, fields in zip(comparison.rows, rows, strict=True):
-        style = COLOURS[row.verdict] if color else ""
-        table.add_row(*(fields[heading] for heading in shown), style=style)
     if comparison.rows:
-        console.print(table)
+        values = zip(*map(_fields, comparison.rows), strict=True)
+        styles = [COLOURS[row.verdict] if color else "" for row in comparison.rows]
+        print_table(console, dict(zip(COLUMNS, values, strict=True)), styles)
     lines = [*_beneath(comparison), verdict_line(comparison)]
     return output.getvalue() + "\n".join(textwrap.fill(line, width) for line in lines)
-
-
-def _columns(rows: Sequence[Mapping[str, str]], width: int) -> list[str]:
-    """The headings that have room: a number that is cut off, or no verdict, says nothing."""
-
-    def needed(heading: str) -> int:
-        # A verdict wraps between its words.
-        fields = [part for row in rows for part in _unbroken(heading, row[heading])]
-        return max(map(len, [heading, *fields])) + GAP
-
-    shown = list(HEADINGS)
-    for heading in DROPPED:
-        if sum(map(needed, shown)) > width:
-            shown.remove(heading)
-    return shown
-
-
-def _unbroken(heading: str, field: str) -> list[str]:
-    return field.split() if heading == "verdict" else [field]
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -134,7 +119,10 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 def _markdown_table(rows: Iterable[Row]) -> list[str]:
-    lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|--:|--:|--:|--:|---|"]
+    lines = [
+        f"| {' | '.join(column.heading for column in COLUMNS)} |",
+        f"|{'|'.join('---' if column.left else '--:' for column in COLUMNS)}|",
+    ]
     for row in rows:
         *fields, verdict = (_escaped(text) for text in _fields(row))
         lines.append(f"| {' | '.join(fields)} | {SIGNS[row.verdict]} {verdict} |")
@@ -181,14 +169,15 @@ def verdict_text(row: Row) -> str:
     if row.verdict is not Verdict.INCONCLUSIVE:
         return f"{row.verdict}: {row.reason}" if row.reason else str(row.verdict)
     plural = "" if row.further == 1 else "s"
-    more = f"about {row.further:,} more invocation{plural} in each run" if row.further else ""
-    if row.reason:
-        return f"inconclusive: {row.reason}" + (f"; {more} would do" if more else "")
-    return f"inconclusive: {more or 'too close to the limit'}" + (" would tell" if more else "")
+    more = f"about {row.further or 0:,} more {row.kind} invocation{plural} in each run would tell"
+    said = [row.reason, more if row.further else "" if row.reason else "too close to the limit"]
+    return f"inconclusive: {'; '.join(filter(None, said))}"
 
 
 def _beneath(comparison: Comparison) -> list[str]:
-    lines = [HEADLINE] if comparison.rows else []
+    lines = [HEADLINE] if comparison.compared else []
+    if any(row.further for row in comparison.rows):
+        lines.append(MORE)
     for what, cells in (
         ("New, without a baseline", comparison.new_cells),
         ("In the baseline only", comparison.vanished_cells),

@@ -45,9 +45,10 @@ PLAIN_WIDTH = 140
 def compare(base: str, new: str, fail_on: tuple[str, ...], form: str, folder: Path) -> None:
     """Compare the stored run NEW with the run BASE.
 
-    Each metric of each cell is called regressed, improved, unchanged or inconclusive; what is
-    called so holds for all cells together with 95 % confidence. In GitHub Actions the comparison
-    is also added to the step summary. Partial runs are no baseline, and latest passes them over.
+    Each metric of each cell is called regressed, improved, unchanged, inconclusive, or (measured
+    with other data) incomparable; two runs of the same thing have any regression with 5 % at most.
+    In GitHub Actions the comparison is also added to the step summary. Partial runs are no
+    baseline, and latest passes them over.
     """
     from pytest_lambda_ml.analysis.compare import compare_runs
     from pytest_lambda_ml.analysis.compare_text import as_markdown, as_table, nothing_gated
@@ -71,7 +72,7 @@ def compare(base: str, new: str, fail_on: tuple[str, ...], form: str, folder: Pa
         markdown if form == "md" else as_table(comparison, width=width, color=color),
         nl=form != "md",
     )
-    if fail_on and not comparison.rows:
+    if fail_on and not comparison.compared:
         raise click.UsageError(nothing_gated(comparison))
     if fail_on and comparison.regressions:
         sys.exit(1)
