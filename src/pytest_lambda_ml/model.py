@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "EXISTING",
     "MAX_VCPU",
     "MEMORY_MB_PER_VCPU",
     "Architecture",
@@ -40,6 +41,9 @@ Architecture = Literal["x86_64", "arm64"]
 
 Trigger = Literal["sns", "async", "sync"]
 """What invokes a function: a topic, or Lambda's Invoke, asynchronous or waiting for the answer."""
+
+EXISTING = "existing"
+"""The engine of a cell whose function exists already: its code is not this project's."""
 
 MEMORY_MB_PER_VCPU = 1769
 """Memory at which a function has the equivalent of one vCPU (AWS Lambda documentation)."""

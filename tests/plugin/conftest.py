@@ -10,12 +10,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from words_function import create
+
+from pytest_lambda_ml.local import Endpoint, start_endpoint
 
 PATIENCE_S = 240
 BIN = Path(sys.executable).parent
@@ -133,3 +136,16 @@ def module_example(
 ) -> Callable[[Mapping[str, str]], Example]:
     """The same for projects that the tests of a module share."""
     return lambda files: Example(tmp_path_factory.mktemp("example"), cache_dir, files)
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    """A local endpoint for the tests of a module."""
+    with start_endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def lambda_(endpoint: Endpoint):
+    """Lambda at the endpoint, where the function ``words`` exists."""
+    return create(endpoint)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lambda_ml.plugin import backend
+from pytest_lambda_ml.plugin import preparation
+from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
 from pytest_lambda_ml.settings import resolve
 
 
@@ -25,13 +26,13 @@ def built(monkeypatch, tmp_path):
 
     def built(**options: str):
         asked = {}
-        monkeypatch.setattr(backend, "train", lambda *_: None)
-        monkeypatch.setattr(backend, "build_package", lambda *_, **named: asked.update(named))
+        monkeypatch.setattr(preparation, "train", lambda *_: None)
+        monkeypatch.setattr(preparation, "build_package", lambda *_, **named: asked.update(named))
         options = {"aws_region": "eu-west-1", **options}
         settings = resolve(command_line=options, environ={}, ini={}, rootdir=tmp_path)
-        preparation = backend.DryRunBackend(settings, Silent())
-        folder = backend.find_handler("k-means", engine="reference", search=[Path()])
-        preparation.package(folder, None)
+        prepared = DryRunBackend(settings, Silent())
+        folder = preparation.find_handler("k-means", engine="reference", search=[Path()])
+        prepared.package(folder, None)
         return asked
 
     return built

@@ -20,7 +20,7 @@ from pytest_lambda_ml.campaign.estimate import (
     same_work,
 )
 from pytest_lambda_ml.measure.pricing import load_prices, total_cost
-from pytest_lambda_ml.model import Configuration, Report
+from pytest_lambda_ml.model import EXISTING, Configuration, Report
 
 PRICES = load_prices().prices("us-east-1", "x86_64")
 CELL = Configuration(algorithm="svm", memory_mb=1024, concurrency=4, batch_size=100, timeout_s=30)
@@ -194,3 +194,26 @@ def test_quotas_are_counted_over_all_cells() -> None:
     assert (got.functions, got.concurrency_max, got.concurrency_sum) == (2, 50, 54)
     assert got.memory_mb_max == 4096
     assert quotas([]).memory_mb_max == 0
+
+
+def test_what_a_trigger_does_not_use_is_not_expected_on_the_bill() -> None:
+    """A thousand messages of SNS are $0.0005; the rest of the bill is the same."""
+    by_topic, directly = (
+        estimate_cell(planned(1000, trigger=trigger), None, PRICES) for trigger in ("sns", "sync")
+    )
+    assert by_topic.cost_usd.low - directly.cost_usd.low == pytest.approx(0.0005)
+    assert not same_work(by_topic.cell.configuration, directly.cell.configuration)
+
+
+def test_a_function_that_exists_logs_less_and_has_nothing_reserved() -> None:
+    own, borrowed = planned(), planned(engine=EXISTING, concurrency=9, memory_mb=2048)
+    asked = quotas([own, borrowed])
+    assert (asked.functions, asked.concurrency_max, asked.concurrency_sum) == (1, 4, 4)
+    assert (asked.borrowed, asked.borrowed_concurrency_max, asked.memory_mb_max) == (1, 9, 2048)
+    bare = estimate_cell(planned(engine=EXISTING), None, PRICES)
+    assert bare.cost_usd.low < estimate_cell(own, None, PRICES).cost_usd.low
+
+
+def test_what_is_assumed_is_said_with_the_estimate() -> None:
+    cell = replace(planned(), notes=("its timeout counts as 900 s",))
+    assert estimate_cell(cell, None, PRICES).notes[0] == "its timeout counts as 900 s"

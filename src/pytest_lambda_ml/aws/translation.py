@@ -34,6 +34,7 @@ __all__ = [
     "message_of",
     "no_credentials",
     "said",
+    "unanswered",
     "unreachable",
 ]
 
@@ -109,6 +110,19 @@ def unreachable(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def unanswered(error: BaseException | None) -> bool:
+    """Whether this error says that nobody answered, or not to these credentials.
+
+    That tells nothing of what is there.
+    """
+    cause = error.__cause__ if isinstance(error, BackendError) else error
+    if isinstance(cause, ClientError) and code_of(cause) in NOT_ALLOWED:
+        return True
+    if isinstance(cause, ClientError | BotoCoreError) and no_credentials(cause):
+        return True
+    return unreachable(cause)
 
 
 def no_credentials(error: Exception) -> bool:

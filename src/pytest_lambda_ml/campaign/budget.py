@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.campaign.estimate import LOG_BYTES
+from pytest_lambda_ml.campaign.estimate import log_bytes
 from pytest_lambda_ml.measure.pricing import total_cost
 from pytest_lambda_ml.measure.statistics import percentile
 from pytest_lambda_ml.model import Report
@@ -53,9 +53,15 @@ class MessageCost:
                 memory_mb=cell.memory_mb,
                 restore_duration_ms=restore_ms,
             )
-            size = cell.snapshot_mb
             return total_cost(
-                [report], cell.ephemeral_mb, 1, message_bytes, LOG_BYTES, prices, snapshot_mb=size
+                [report],
+                cell.ephemeral_mb,
+                1,
+                message_bytes,
+                log_bytes(cell),
+                prices,
+                snapshot_mb=cell.snapshot_mb,
+                through_sns=cell.trigger == "sns",
             ).total_usd
 
         snapshot = total_cost([], cell.ephemeral_mb, 0, 0, 0, prices, snapshot_mb=cell.snapshot_mb)
@@ -143,16 +149,16 @@ class Budget:
     """What a session may still spend, in US dollars; ``None`` is as much as it takes."""
 
     def __init__(self, left_usd: Decimal | None) -> None:
-        self._left_usd = left_usd
+        self.left_usd = left_usd
 
     def allow(self, cell: Configuration, prices: Prices, message_bytes: int) -> Allowance | None:
         """For a cell whose messages have this size at most; ``None`` without a budget."""
-        if self._left_usd is None:
+        if self.left_usd is None:
             return None
         cost = MessageCost.of(cell, prices, message_bytes)
-        return Allowance(self._left_usd, cost, cell.timeout_s)
+        return Allowance(self.left_usd, cost, cell.timeout_s)
 
     def charge(self, allowance: Allowance | None, *, published: int, in_flight: int) -> None:
         """The cell of this allowance is over."""
-        if allowance is not None and self._left_usd is not None:
-            self._left_usd -= allowance.spent_usd(published=published, in_flight=in_flight)
+        if allowance is not None and self.left_usd is not None:
+            self.left_usd -= allowance.spent_usd(published=published, in_flight=in_flight)

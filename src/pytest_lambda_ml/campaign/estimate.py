@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_ml.campaign.deadline import INIT_LIMIT_S
 from pytest_lambda_ml.campaign.plan import parallel_invocations
 from pytest_lambda_ml.measure.pricing import total_cost
-from pytest_lambda_ml.model import Report
+from pytest_lambda_ml.model import EXISTING, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.model import Configuration
 
 __all__ = [
-    "LOG_BYTES",
     "CellEstimate",
     "Interval",
     "PastCell",
     "PlannedCell",
     "Quotas",
     "estimate_cell",
+    "log_bytes",
     "quotas",
     "same_work",
 ]
@@ -37,6 +37,9 @@ __all__ = [
 LOG_BYTES = 1600
 """What an invocation logs, CloudWatch's overhead included: START, END, REPORT and the wrapper's two
 records (1,500 to 1,522 bytes in stored runs). A handler that prints adds to it."""
+
+BARE_LOG_BYTES = 500
+"""The same of a function without the wrapper, whose START, END and REPORT are all that is sure."""
 
 HOST_DIFFERENCE = 0.07
 """Functions of one region run on several kinds of hosts, which differ by 2 to 7 percent."""
@@ -61,12 +64,16 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCell:
-    """A cell to be measured: ``message_bytes`` is the mean size of a message."""
+    """A cell to be measured: ``message_bytes`` is the mean size of a message.
+
+    ``notes`` say what of the configuration is not known, but assumed.
+    """
 
     configuration: Configuration
     region: str
     invocations: int
     message_bytes: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +107,17 @@ class CellEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """What a campaign asks of the account. Functions live one at a time, a cell each."""
+    """What a campaign asks of the account. Functions live one at a time, a cell each.
+
+    ``borrowed`` cells are of functions that exist already, whose concurrency is not reserved.
+    """
 
     functions: int
     concurrency_max: int
     concurrency_sum: int
     memory_mb_max: int
+    borrowed: int = 0
+    borrowed_concurrency_max: int = 0
 
 
 def same_work(past: Configuration, planned: Configuration) -> bool:
@@ -115,7 +127,12 @@ def same_work(past: Configuration, planned: Configuration) -> bool:
 
 def _work(cell: Configuration) -> tuple[object, ...]:
     grid = (cell.algorithm, cell.engine, cell.memory_mb, cell.concurrency, cell.batch_size)
-    return (*grid, cell.architecture, cell.ephemeral_mb, cell.snap_start)
+    return (*grid, cell.architecture, cell.ephemeral_mb, cell.snap_start, cell.trigger)
+
+
+def log_bytes(cell: Configuration) -> int:
+    """What an invocation logs at least, CloudWatch's overhead included."""
+    return BARE_LOG_BYTES if cell.engine == EXISTING else LOG_BYTES
 
 
 def estimate_cell(
@@ -153,18 +170,22 @@ def estimate_cell(
         expected_usd=float(expected.total_usd),
         makespan_s=makespan_s,
         measured_in=past.run if past else None,
-        notes=most.notes,
+        notes=(*cell.notes, *most.notes),
     )
 
 
 def quotas(cells: Iterable[PlannedCell]) -> Quotas:
     """What all these cells ask for; zeros for none."""
     found = [cell.configuration for cell in cells]
+    borrowed = [cell for cell in found if cell.engine == EXISTING]
+    own = [cell for cell in found if cell.engine != EXISTING]
     return Quotas(
-        functions=len(found),
-        concurrency_max=max((cell.concurrency for cell in found), default=0),
-        concurrency_sum=sum(cell.concurrency for cell in found),
+        functions=len(own),
+        concurrency_max=max((cell.concurrency for cell in own), default=0),
+        concurrency_sum=sum(cell.concurrency for cell in own),
         memory_mb_max=max((cell.memory_mb for cell in found), default=0),
+        borrowed=len(borrowed),
+        borrowed_concurrency_max=max((cell.concurrency for cell in borrowed), default=0),
     )
 
 
@@ -215,7 +236,8 @@ def _cost(cell: PlannedCell, billed_ms: float, cold_starts: float, prices: Price
         configuration.ephemeral_mb,
         count,
         count * cell.message_bytes,
-        count * LOG_BYTES,
+        count * log_bytes(configuration),
         prices,
         snapshot_mb=configuration.snapshot_mb,
+        through_sns=configuration.trigger == "sns",
     )

@@ -55,6 +55,12 @@ class Payloads:
         origin = f" from {self.source}" if self.source else ""
         return f"{count}{origin} sha256:{digest[:12]}"
 
+    def mean_bytes(self, invocations: int) -> int:
+        """The mean size of a message; 1 where the test makes them, so that none is known."""
+        if self.made is not None:
+            return 1
+        return sum(each.size_bytes for each in self.messages(invocations)) // invocations
+
     def messages(self, invocations: int, *, first_sample: int = 0) -> tuple[Message, ...]:
         """One message per invocation. Raises `SettingError` when not every payload gets one."""
         names = [f"{first_sample + index:05d}" for index in range(invocations)]

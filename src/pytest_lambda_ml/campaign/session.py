@@ -123,7 +123,7 @@ class CampaignSession:
         )
         self._results: list[CellResult] = []
         self._partial_reason: str | None = None
-        self._budget = Budget(budget_usd)
+        self.budget = Budget(budget_usd)
         self.budget_spent = False
         """Whether a cell was cut short because the budget had no room for another message."""
         self._next_sample = 0
@@ -266,7 +266,7 @@ class CampaignSession:
         correlator = Correlator(self.run_id, accounting_of(function))
         prices = self._prices.prices(site.backend.region, configuration.architecture)
         largest = max(message.size_bytes for message in load.messages)
-        allowance = self._budget.allow(configuration, prices, largest)
+        allowance = self.budget.allow(configuration, prices, largest)
         run = self._watch.cell_run(site, function, load, correlator, allowance)
         site.begin(function)
         try:
@@ -281,7 +281,7 @@ class CampaignSession:
             self.mark_partial(f"{configuration.cell_id} failed to be measured")
             raise
         finally:
-            self._budget.charge(
+            self.budget.charge(
                 allowance, published=correlator.published, in_flight=correlator.outstanding
             )
         if run.stopped:

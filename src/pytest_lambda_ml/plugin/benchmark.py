@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_lambda_ml.campaign.estimate import PlannedCell
 from pytest_lambda_ml.campaign.figures import extra_info, warm_samples_s
 from pytest_lambda_ml.errors import LambdaMLError, SettingError, UnsupportedError
 from pytest_lambda_ml.model import Configuration
 from pytest_lambda_ml.plugin import grid
-from pytest_lambda_ml.plugin.backend import DryRunBackend
-from pytest_lambda_ml.plugin.budget import check_stopped, skip_when_spent
+from pytest_lambda_ml.plugin.budget import (
+    check_cell_affordable,
+    check_stopped,
+    skip_when_spent,
+)
 from pytest_lambda_ml.plugin.collection import matrix_of
-from pytest_lambda_ml.plugin.existing import MISSING, check_subject, configure, read_payloads
+from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
+from pytest_lambda_ml.plugin.existing import (
+    MISSING,
+    check_subject,
+    configure,
+    fargate_refusal,
+)
 from pytest_lambda_ml.plugin.presets import DEFAULT_GRID
 from pytest_lambda_ml.plugin.recorder import clock_of, replay
 from pytest_lambda_ml.plugin.verdict import check_outcomes, check_quality, parse_allow
@@ -140,6 +150,8 @@ class LambdaBenchmark:
                 pytrace=False,
             )
         self.called = True
+        if wrong := fargate_refusal(self._backend.settings, function, trigger):
+            pytest.exit(wrong, returncode=pytest.ExitCode.USAGE_ERROR)
         with as_test_outcome():
             check_subject(handler, function, memory_mb=memory_mb, payload=payload, trigger=trigger)
         items = (
@@ -181,12 +193,13 @@ class LambdaBenchmark:
             messages = 1 if self._benchmark.disabled else limits.invocations
             kind = dataset or folder.dataset
             if isinstance(self._backend, DryRunBackend):
-                self._backend.plan(configuration, messages, kind)
-            settings, campaign = self._backend.settings, self._backend.campaign
-            skip_when_spent(spent=campaign.budget_spent, budget_usd=settings.budget_usd)
+                self._backend.plan(self._backend.planned_cell(configuration, messages, kind))
+            self._skip_when_spent()
+            self._check_affordable(
+                lambda: self._backend.planned_cell(configuration, messages, kind)
+            )
             result = self._measure(deployer, folder, configuration, kind, messages)
-            check_stopped(result, messages, settings, str(campaign.run_dir))
-            check_outcomes(result, allowed, str(self._backend.campaign.run_dir))
+            self._judge(result, messages, allowed)
             check_quality(result, folder)
             self._record(result)
         return result
@@ -203,32 +216,57 @@ class LambdaBenchmark:
         pause_s: float,
     ) -> CellResult:
         """A function that exists already: look it up, borrow it, measure, and give it back."""
-        if isinstance(self._backend, DryRunBackend):
-            raise pytest.skip.Exception(f"dry run: nothing is asked, so {function} is not known")
-        settings, campaign = self._backend.settings, self._backend.campaign
-        skip_when_spent(spent=campaign.budget_spent, budget_usd=settings.budget_usd)
+        backend = self._backend
+        if not isinstance(backend, DryRunBackend):
+            self._skip_when_spent()
         search = [self._node.path.parent, self._node.config.rootpath]
-        payloads = read_payloads(payload, search, lambda: campaign.backend.clients)
-        existing = campaign.look_up(function, self._region)
+        payloads, unread = backend.payloads(payload, search)
+        existing, assumed = backend.look_up(function, self._region, cell["memory_mb"])
         configuration = configure(existing, trigger=trigger, region=self._region, **cell)
         values = {name: value for name, value in cell.items() if value is not None}
         limits = self._limits(existing.named.label, None, values, asked)
-        messages = 1 if self._benchmark.disabled else limits.invocations
-        self._backend.progress.say(configuration.cell_id, "preparing")
-        borrowed = campaign.borrow(
+        planned = PlannedCell(
+            configuration=configuration,
+            region=backend.region_of(configuration),
+            invocations=1 if self._benchmark.disabled else limits.invocations,
+            message_bytes=0,
+            notes=(*unread, *assumed),
+        )
+        planned = replace(planned, message_bytes=payloads.mean_bytes(planned.invocations))
+        if isinstance(backend, DryRunBackend):
+            backend.plan(planned)
+        self._check_affordable(lambda: planned)
+        backend.progress.say(configuration.cell_id, "preparing")
+        borrowed = backend.campaign.borrow(
             existing,
             configuration,
             as_it_is=cell["memory_mb"] is None,
-            messages=messages,
+            messages=planned.invocations,
             pause_s=pause_s,
         )
-        with self._removing(lambda: campaign.remove(borrowed)):
-            result = campaign.measure_payloads(borrowed, payloads, invocations=messages)
-        if settings.budget_usd is not None:
-            check_stopped(result, messages, settings, str(campaign.run_dir))
-        check_outcomes(result, allowed, str(campaign.run_dir))
+        with self._removing(lambda: backend.campaign.remove(borrowed)):
+            result = backend.campaign.measure_payloads(
+                borrowed, payloads, invocations=planned.invocations
+            )
+        self._judge(result, planned.invocations, allowed)
         self._record(result)
         return result
+
+    def _skip_when_spent(self) -> None:
+        campaign, budget_usd = self._backend.campaign, self._backend.settings.budget_usd
+        skip_when_spent(spent=campaign.budget_spent, budget_usd=budget_usd)
+
+    def _check_affordable(self, planned: Callable[[], PlannedCell]) -> None:
+        left_usd = self._backend.campaign.budget.left_usd
+        if left_usd is not None:
+            check_cell_affordable(self._node, planned(), self._backend.forecast, left_usd)
+
+    def _judge(self, result: CellResult, messages: int, allowed: frozenset[Outcome]) -> None:
+        """Raise what fails the test: a cell cut short, or an outcome that is not allowed."""
+        stored_in = str(self._backend.campaign.run_dir)
+        if self._backend.settings.budget_usd is not None:
+            check_stopped(result, messages, self._backend.settings, stored_in)
+        check_outcomes(result, allowed, stored_in)
 
     def _limits(
         self,

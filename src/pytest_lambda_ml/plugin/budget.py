@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lambda_ml.artifact import find_handler
-from pytest_lambda_ml.campaign.estimate import Interval, PlannedCell
-from pytest_lambda_ml.errors import BudgetError, HandlerError
-from pytest_lambda_ml.model import Configuration
-from pytest_lambda_ml.plugin import grid
-from pytest_lambda_ml.plugin.backend import LOCAL_REGION, DryRunBackend
-from pytest_lambda_ml.plugin.forecast import Forecast
-from pytest_lambda_ml.plugin.presets import DEFAULT_GRID
+from pytest_lambda_ml.campaign.estimate import Interval
+from pytest_lambda_ml.errors import BudgetError
+from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
+from pytest_lambda_ml.plugin.planned_cell import planned_cell
 from pytest_lambda_ml.plugin.progress import ProgressLine
 from pytest_lambda_ml.plugin.summary import money
 
@@ -22,16 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from decimal import Decimal
 
-    from pytest_lambda_ml.artifact import HandlerFolder
+    from pytest_lambda_ml.campaign.estimate import PlannedCell
     from pytest_lambda_ml.campaign.result import CellResult
+    from pytest_lambda_ml.plugin.forecast import Forecast
     from pytest_lambda_ml.plugin.grid import Matrix
     from pytest_lambda_ml.settings import Settings
 
-__all__ = ["BUDGET_SAID", "check_affordable", "check_stopped", "skip_when_spent"]
+__all__ = [
+    "BUDGET_SAID",
+    "check_affordable",
+    "check_cell_affordable",
+    "check_stopped",
+    "skip_when_spent",
+]
 
 
 BUDGET_SAID = pytest.StashKey[str]()
 """What was expected of a session that has a budget and may start."""
+
+COUNTED = pytest.StashKey[dict[str, "PlannedCell"]]()
+"""The cells that this counted, by test."""
 
 
 def check_affordable(
@@ -50,14 +55,15 @@ def check_affordable(
     budget = settings.budget_usd
     if budget is None:
         return
-    architecture = DryRunBackend(settings, ProgressLine(config)).architecture
-    forecast = Forecast(settings)
+    backend = DryRunBackend(settings, ProgressLine(config))
     only_one = bool(config.getoption("benchmark_disable", default=False))
     planned = [
-        _planned(item, matrix, values, settings, architecture, only_one=only_one)
+        (item, planned_cell(item, matrix, values, backend, only_one=only_one))
         for item, matrix, values in cells
     ]
-    estimates = [forecast.estimate(cell) for cell in planned if cell is not None]
+    counted = {item.nodeid: cell for item, cell in planned if cell is not None}
+    config.stash[COUNTED] = counted
+    estimates = [backend.forecast.estimate(cell) for cell in counted.values()]
     unknown = len(planned) - sum(each.measured_in is not None for each in estimates)
     cost = sum((each.cost_usd for each in estimates), Interval(0.0, 0.0))
     expected = sum(each.expected_usd for each in estimates)
@@ -88,56 +94,26 @@ def _known(unknown: int, cells: int) -> str:
     )
 
 
-def _planned(
-    item: pytest.Item,
-    matrix: Matrix,
-    values: Mapping[str, Any],
-    settings: Settings,
-    architecture: Any,
-    *,
-    only_one: bool,
-) -> PlannedCell | None:
-    """The cell of a test; ``None`` where its call decides what it is."""
-    algorithm, memory_mb = values.get("algorithm"), values.get("memory_mb")
-    if not isinstance(algorithm, str) or not isinstance(memory_mb, int):
-        return None
-    engine = str(values.get("engine", "reference"))
-    folder = _folder(item, algorithm, engine)
-    lists = {
-        name: values.get(name, getattr(DEFAULT_GRID, name)[0])
-        for name in ("memory_mb", "concurrency", "batch_size")
-    }
-    limits = grid.limits_of(
-        matrix,
-        settings,
-        algorithm=algorithm,
-        values=lists,
-        handler_timeout_s=folder.timeout_s if folder else None,
-    )
-    region = values.get("lambda_region")
-    return PlannedCell(
-        configuration=Configuration(
-            algorithm=folder.name if folder else algorithm,
-            engine=engine,
-            timeout_s=limits.timeout_s,
-            ephemeral_mb=limits.ephemeral_mb,
-            architecture=architecture,
-            snap_start=settings.snap_start,
-            region=region,
-            **lists,
-        ),
-        region=region or settings.aws_region or LOCAL_REGION,
-        invocations=1 if only_one else limits.invocations,
-        message_bytes=1,
-    )
+def check_cell_affordable(
+    node: pytest.Item, cell: PlannedCell, forecast: Forecast, left_usd: Decimal
+) -> None:
+    """Raise BudgetError for a cell that only its test's call tells, if it costs too much.
 
-
-def _folder(item: pytest.Item, algorithm: str, engine: str) -> HandlerFolder | None:
-    with suppress(HandlerError):
-        return find_handler(
-            algorithm, engine=engine, search=[item.path.parent, item.config.rootpath]
+    What has been counted before the session is only held to the budget while it runs.
+    """
+    counted = node.config.stash.get(COUNTED, {}).get(node.nodeid)
+    cell_id = cell.configuration.cell_id
+    same = counted is not None and counted.configuration.cell_id == cell_id
+    if counted and same and counted.invocations >= cell.invocations:
+        return
+    estimate = forecast.estimate(cell)
+    if estimate.expected_usd > left_usd:
+        said = estimate.measured_in or "the least that is possible"
+        raise BudgetError(
+            f"{cell_id}: {cell.invocations} invocations are expected to cost "
+            f"{money(estimate.expected_usd)} ({said}), and {money(left_usd)} of the budget are "
+            "left; nothing of it was started. Lower --lambda-invocations or raise --lambda-budget"
         )
-    return None
 
 
 def skip_when_spent(*, spent: bool, budget_usd: Decimal | None) -> None:

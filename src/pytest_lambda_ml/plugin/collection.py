@@ -128,7 +128,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if found.selected:
         check_outside(config.stash[SETTINGS])
         default_columns(config)
-        _check_budget(config, [item for item in ours if item.nodeid in kept])
+        measuring = [item for item in ours if item.nodeid in kept]
+        _check_publisher(config, measuring)
+        _check_budget(config, measuring)
     for item in items:
         if uses_lambda(item):
             _prepare(config, item)
@@ -140,6 +142,19 @@ def _refuse(config: pytest.Config) -> None:
             "--codspeed replaces pytest-benchmark's fixture by one that measures this machine's "
             "CPU; Lambda benchmarks need pytest-benchmark: run them without --codspeed"
         )
+
+
+def _check_publisher(config: pytest.Config, items: list[pytest.Item]) -> None:
+    settings = config.stash[SETTINGS]
+    if settings.publisher == "local":
+        return
+    from pytest_lambda_ml.plugin.existing import fargate_refusal
+
+    for item in items:
+        told = _parameters(item)
+        refusal = fargate_refusal(settings, told.get("function"), told.get("trigger", "sns"))
+        if refusal:
+            raise pytest.UsageError(f"{item.nodeid}: {refusal}")
 
 
 def _check_budget(config: pytest.Config, items: list[pytest.Item]) -> None:

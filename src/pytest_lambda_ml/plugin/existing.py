@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_ml.aws.payload_object import is_s3, read_object
 from pytest_lambda_ml.campaign.payloads import Payloads, payload_text, weighted
 from pytest_lambda_ml.errors import SettingError
-from pytest_lambda_ml.model import Configuration
+from pytest_lambda_ml.model import EXISTING, Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.aws.existing import ExistingFunction
     from pytest_lambda_ml.aws.session import AwsClients
     from pytest_lambda_ml.model import Trigger
+    from pytest_lambda_ml.settings import Settings
 
-__all__ = ["ENGINE", "MISSING", "check_subject", "configure", "read_payloads"]
-
-ENGINE = "existing"
-"""The engine of a cell whose code is not this project's."""
+__all__ = ["MISSING", "check_subject", "configure", "fargate_refusal", "read_payloads"]
 
 MISSING = object()
 """No payload was given: ``None`` is one, JSON's null."""
 
-TRIGGERS = ("sns", "async", "sync")
+DIRECT = ("async", "sync")
+TRIGGERS = ("sns", *DIRECT)
 FILE = "file://"
 
 
@@ -53,6 +52,22 @@ def check_subject(
         )
 
 
+def fargate_refusal(settings: Settings, function: object, trigger: object) -> str | None:
+    """Why a Fargate task cannot publish what this test sends, if it cannot."""
+    if settings.publisher != "fargate":
+        return None
+    if isinstance(function, str):
+        why = f"function={function!r} is sent payloads of the test, which only this machine has"
+    elif trigger in DIRECT:
+        why = f"trigger={trigger!r} invokes without one"
+    else:
+        return None
+    return (
+        f"{settings.place('publisher')}: a Fargate task publishes batches of a data set to a "
+        f"topic, and {why}; use --lambda-publisher local for such tests"
+    )
+
+
 def configure(
     existing: ExistingFunction,
     *,
@@ -66,7 +81,7 @@ def configure(
     own_version = memory_mb is not None or trigger == "sns"
     return Configuration(
         algorithm=existing.named.label,
-        engine=ENGINE,
+        engine=EXISTING,
         memory_mb=memory_mb or existing.memory_mb,
         concurrency=concurrency,
         batch_size=batch_size,

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from pytest_lambda_ml.campaign.session import DeployedFunction
-    from pytest_lambda_ml.plugin.backend import DryRunBackend, LambdaBackend
+    from pytest_lambda_ml.plugin.backend import LambdaBackend
     from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
+    from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
     from pytest_lambda_ml.plugin.training import LambdaTraining
 
 __all__ = [
@@ -51,8 +52,9 @@ def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend | D
             "-n 0 (the concurrency that counts is Lambda's own: --lambda-concurrency)",
             pytrace=False,
         )
-    from pytest_lambda_ml.plugin.backend import DryRunBackend, open_lambda_backend
+    from pytest_lambda_ml.plugin.backend import open_lambda_backend
     from pytest_lambda_ml.plugin.benchmark import as_test_outcome
+    from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
     from pytest_lambda_ml.plugin.progress import ProgressLine
 
     settings, progress = config.stash[SETTINGS], ProgressLine(config)

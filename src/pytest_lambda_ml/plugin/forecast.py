@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.campaign.estimate import PastCell, estimate_cell, same_work
 from pytest_lambda_ml.measure.pricing import load_prices
+from pytest_lambda_ml.model import EXISTING
 from pytest_lambda_ml.store.past_cells import stored_cells
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Forecast:
         prices = load_prices().prices(cell.region, cell.configuration.architecture)
         past = self._past(cell.configuration)
         return estimate_cell(cell, past, prices, capacity_vcpu=self._capacity_vcpu)
+
+    def last(self, function: str) -> Configuration | None:
+        """The latest cell of a function that exists already, of any size."""
+        cells = (cell.configuration for cell in self._stored)
+        return next((c for c in cells if (c.algorithm, c.engine) == (function, EXISTING)), None)
 
     def _past(self, planned: Configuration) -> PastCell | None:
         """The last time; runs on the same kind of backend come before all others."""

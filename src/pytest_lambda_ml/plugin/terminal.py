@@ -14,7 +14,8 @@ from pytest_lambda_ml.plugin.report import write_report_of
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-    from pytest_lambda_ml.plugin.backend import DryRunBackend, LambdaBackend
+    from pytest_lambda_ml.plugin.backend import LambdaBackend
+    from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -81,12 +82,10 @@ def _write_dry_run(
 ) -> None:
     from pytest_lambda_ml.measure.pricing import load_prices
     from pytest_lambda_ml.plugin.dry_run import render_dry_run
-    from pytest_lambda_ml.plugin.forecast import Forecast
 
     settings, prices = dry_run.settings, load_prices()
-    forecast = Forecast(settings)
     text = render_dry_run(
-        [forecast.estimate(cell) for cell in dry_run.planned],
+        [dry_run.forecast.estimate(cell) for cell in dry_run.planned],
         price_date=prices.date,
         price_sha256=prices.sha256,
         budget_usd=settings.budget_usd,
