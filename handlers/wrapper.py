@@ -122,7 +122,7 @@ def lambda_handler(event, context):
             environment.initialize()
         with processing:
             outputs = handler.process(batch)
-        count, digest = len(outputs), output_digest(outputs)
+        count, digest = count_outputs(outputs, batch), output_digest(outputs)
         figures = handler.figures() if hasattr(handler, "figures") else {}
     except BaseException as error:
         failure = {
@@ -189,17 +189,30 @@ def log(record_type, fields):
     print(json.dumps({"type": record_type, **fields}, default=str), flush=True)
 
 
+def count_outputs(outputs, batch):
+    """How many outputs there are: one for each item of the batch, or the invocation has failed."""
+    if not hasattr(outputs, "__len__") or isinstance(outputs, (str, bytes, dict, set)):
+        raise TypeError(f"process returned a {type(outputs).__name__}, not a list of outputs")
+    if len(outputs) != len(batch):
+        raise ValueError(
+            f"process returned {len(outputs)} outputs for a batch of {len(batch)} items; it must "
+            "return one for each"
+        )
+    return len(outputs)
+
+
 def output_digest(outputs):
     """16 hex digits that are equal when two engines gave the same outputs.
 
-    Floats count to 6 significant digits, as engines differ in rounding beyond those.
+    Floats count to 6 significant digits, as engines differ in rounding beyond those. TypeError for
+    what JSON cannot hold: as text it may be an address, another one in every environment.
     """
     text = json.dumps(canonical(outputs), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def canonical(value):
-    """The value as JSON knows it: arrays as lists, floats rounded, other objects as text."""
+    """The value as JSON knows it: arrays as lists, floats rounded; TypeError for other objects."""
     if type(value) is list:
         # The usual outputs, told by one look at their types: digests of large batches are billed.
         kinds = set(map(type, value))
@@ -212,10 +225,15 @@ def canonical(value):
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, dict):
-        return {str(key): canonical(item) for key, item in value.items()}
+        return {str(canonical(key)): canonical(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [canonical(item) for item in value]
-    return canonical(value.tolist()) if hasattr(value, "tolist") else str(value)
+    if hasattr(value, "tolist"):
+        return canonical(value.tolist())
+    raise TypeError(
+        f"process returned an output of type {type(value).__name__}, which JSON cannot hold; return "
+        "strings, numbers, None, and lists or dicts of them"
+    )
 
 
 def runtime_start_ms():

@@ -39,7 +39,7 @@ INVOKE = """
 import json, types, wrapper
 context = types.SimpleNamespace(aws_request_id="r", function_name="f", function_version="1",
                                 memory_limit_in_mb="512")
-message = {"run_id": "run", "sample_id": "0", "batch": ["x"]}
+message = {"run_id": "run", "sample_id": "0", "batch": ["x", "y", "z"]}
 wrapper.lambda_handler(message, context)
 import handler
 print(json.dumps(handler.process([])))

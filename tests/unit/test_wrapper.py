@@ -259,6 +259,41 @@ def test_the_same_outputs_have_the_same_digest_in_every_invocation(invoke):
     assert same.output_digest == again.output_digest != other.output_digest
 
 
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("batch[:1]", "ValueError process returned 1 outputs for a batch of 2 items"),
+        ("[*batch, 'c']", "ValueError process returned 3 outputs for a batch of 2 items"),
+        ("None", "TypeError process returned a NoneType, not a list of outputs"),
+        ("(text for text in batch)", "TypeError process returned a generator, not a list"),
+        ("'ab'", "TypeError process returned a str, not a list of outputs"),
+        ("dict.fromkeys(batch)", "TypeError process returned a dict, not a list of outputs"),
+    ],
+)
+def test_outputs_other_than_one_for_each_item_fail_the_invocation(invoke, returned, said):
+    """What is measured must be the work that was asked for."""
+    handler = f"def initialize(): pass\ndef process(batch): return {returned}\n"
+    lines = invoke(handler, sns(["a", "b"]))
+    assert lines[-1].startswith(f"RAISED {said}")
+    (record,) = records(lines)
+    assert said == f"{record.error_type} {record.error_message}"[: len(said)]
+    assert record.output_digest is None
+
+
+@pytest.mark.parametrize("nested", ["Mood()", "[Mood()]", "{'mood': Mood()}", "{Mood(): 1}"])
+def test_an_output_that_json_cannot_hold_fails_the_invocation(invoke, nested):
+    """Its text is an address: every environment would have another digest."""
+    handler = f"""
+        class Mood: pass
+        def initialize(): pass
+        def process(batch): return [{nested} for _ in batch]
+    """
+    (record,) = records(invoke(handler, sns()))
+    assert record.error_type == "TypeError"
+    assert "an output of type Mood, which JSON cannot hold" in record.error_message
+    assert record.output_digest is None
+
+
 @pytest.fixture
 def output_digest(monkeypatch):
     """The wrapper's function, with no handler beside it."""
@@ -279,6 +314,7 @@ def output_digest(monkeypatch):
         ([np.float32(0.1)], [0.1]),
         (np.array([[1.0, 2.5], [3.0, 4.0]]), [[1.0, 2.5], [3.0, 4.0]]),
         ([{"b": 1, "a": 2}], [{"a": 2, "b": 1}]),
+        ([{np.int64(1): 2}], [{"1": 2}]),
     ],
 )
 def test_outputs_that_differ_only_in_rounding_or_container_have_one_digest(
