@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_lambda_ml.analysis.wording import money
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import (
@@ -20,7 +21,7 @@ from pytest_lambda_ml.model import (
     Outcomes,
     Provenance,
 )
-from pytest_lambda_ml.plugin.summary import money, render
+from pytest_lambda_ml.plugin.summary import render
 
 RUN_DIR = "/home/me/project/.lambda-ml/runs/20260101T120000Z-0a1b2c3d"
 
@@ -143,6 +144,29 @@ def test_what_decides_is_never_left_out(width: int) -> None:
     text = summary(*CAMPAIGN, width=width)
     for heading in ("memory", "init+load", "p50", "billed ms", "million", "1k items"):
         assert heading in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_a_language_models_table_is_never_cut_off(width: int) -> None:
+    """With all that tells its cells apart, and every figure it can have."""
+    cells = [
+        cell("llama", mb, engine=engine, concurrency=concurrency, batch_size=8, billed_ms=31415.9)
+        for mb, engine, concurrency in ((10240, "fast-exact", 10), (2048, "reference", 100))
+    ]
+    text = summary(
+        *(replace(one, figures=replace(one.figures, **GENERATION)) for one in cells), width=width
+    )
+    found = rows(text, "llama")
+    assert [row[:3] for row in found] == [
+        ["2048", "reference", "100"],
+        ["10240", "fast-exact", "10"],
+    ]
+    assert "…" not in text
+    for heading in ("init+load", "p50", "million"):
+        assert heading in text
+    assert all({"1,043+35", "31,415"} <= set(row) for row in found)
+    assert ("tokens" in text.partition("a wider terminal")[0]) == (width >= 100)
+    assert "a wider terminal also shows vCPU" in text
 
 
 def test_narrow_terminals_are_told_what_they_miss() -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_lambda_ml.analysis.wording import money
 from pytest_lambda_ml.campaign.estimate import Interval
 from pytest_lambda_ml.errors import BudgetError
 from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
 from pytest_lambda_ml.plugin.planned_cell import planned_cell
 from pytest_lambda_ml.plugin.progress import ProgressLine
-from pytest_lambda_ml.plugin.summary import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,8 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pytest_lambda_ml.analysis.wording import money
 from pytest_lambda_ml.campaign.estimate import Interval, quotas
-from pytest_lambda_ml.plugin.summary import money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
