@@ -231,8 +231,8 @@ def canonical(value):
     if hasattr(value, "tolist"):
         return canonical(value.tolist())
     raise TypeError(
-        f"process returned an output of type {type(value).__name__}, which JSON cannot hold; return "
-        "strings, numbers, None, and lists or dicts of them"
+        f"process returned an output of type {type(value).__name__}, which JSON cannot hold; "
+        "return strings, numbers, None, and lists or dicts of them"
     )
 
 

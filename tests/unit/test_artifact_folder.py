@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from pytest_lambda_ml.artifact import check_requirements, find_handler
+from pytest_lambda_ml.artifact import check_handler, check_requirements, find_handler
 from pytest_lambda_ml.artifact.carried import carried_handlers
 from pytest_lambda_ml.errors import HandlerError, UnsupportedError
 
@@ -158,3 +158,59 @@ def test_a_line_that_is_no_requirement_is_named_with_its_number(tmp_path, make_h
     folder = requiring(make_handler, tmp_path, "pytest\nnot a requirement\n")
     with pytest.raises(HandlerError, match=r"requirements\.txt:2: not a requirement"):
         check_requirements(folder)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def initialize(): pass\n\ndef process(batch)\n    return batch\n", ", line 3: expected"),
+        ("def initialize(): pass\nreturn 3\n", "line 2: 'return' outside function"),
+        ("def initialize(): pass\n", " has no process()"),
+        ("def process(batch): return batch\n", " has no initialize()"),
+        ("", " has no initialize() and no process()"),
+        (
+            "class Model:\n    def initialize(self): pass\n    def process(self, b): pass\n",
+            "has no",
+        ),
+    ],
+)
+def test_a_handler_that_the_wrapper_could_not_call_is_refused_unrun(
+    source, said, tmp_path, make_handler
+):
+    path = make_handler(tmp_path / "mine", handler_py=source)
+    folder = find_handler(path, engine="reference", search=[])
+    with pytest.raises(HandlerError) as refused:
+        check_handler(folder)
+    assert str(path / "handler.py") in str(refused.value)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def initialize(): pass\ndef process(batch): return batch\n",
+        "from words import initialize, process\n",
+        "from words import *\n",
+        "model = object()\ninitialize = model.load\nprocess = lambda batch: batch\n",
+        "try:\n    from fast import *\nexcept ImportError:\n    from slow import process\n",
+        "if True:\n    def initialize(): pass\n    async def process(batch): pass\n",
+    ],
+)
+def test_functions_may_come_by_any_way_to_their_names(source, tmp_path, make_handler):
+    path = make_handler(tmp_path / "mine", handler_py=source)
+    check_handler(find_handler(path, engine="reference", search=[]))
+
+
+def test_the_syntax_of_a_newer_python_is_left_to_it(tmp_path, make_handler):
+    path = make_handler(tmp_path / "mine", handler_py="def initialize() of the future\n")
+    folder = find_handler(path, engine="reference", search=[])
+    check_handler(folder, python_version="3.99")
+    with pytest.raises(HandlerError):
+        check_handler(folder, python_version="3.11")
+
+
+def test_every_carried_handler_passes():
+    for file in sorted(carried_handlers().glob("*/handler.py")):
+        check_handler(find_handler(file.parent, engine="reference", search=[]))
+        for engine in sorted(file.parent.glob("*/handler.py")):
+            check_handler(find_handler(file.parent, engine=engine.parent.name, search=[]))

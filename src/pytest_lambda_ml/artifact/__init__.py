@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_lambda_ml.artifact.folder import REFERENCE, HandlerFolder, find_handler
+from pytest_lambda_ml.artifact.handler_code import check_handler
 from pytest_lambda_ml.artifact.image import Image, Layer
 from pytest_lambda_ml.artifact.outputs import outputs_here
 from pytest_lambda_ml.artifact.package import ExternalArtifact, Package, build_package
@@ -20,6 +21,7 @@ __all__ = [
     "Target",
     "TrainingData",
     "build_package",
+    "check_handler",
     "check_requirements",
     "find_handler",
     "host_target",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_ml.artifact import (
     REFERENCE,
     build_package,
+    check_handler,
     check_requirements,
     find_handler,
     outputs_here,
@@ -66,10 +67,11 @@ class Preparation:
     def handler(self, handler: str | Path, engine: str, search: Sequence[Path]) -> HandlerFolder:
         """The handler folder, checked to be trainable here, and runnable where it runs here.
 
-        Raises HandlerError when it is not found, UnsupportedError when it needs what is not
-        installed.
+        Raises HandlerError when it is not found or could not be called, UnsupportedError when it
+        needs what is not installed.
         """
         folder = find_handler(handler, engine=engine, search=search)
+        check_handler(folder, self.target.python_version if self.target else None)
         if folder.large and not (self.settings.full or self.settings.aws_regions):
             raise UnsupportedError(
                 f"{folder.name} has {folder.large}: add --lambda-full to measure it on this machine"
