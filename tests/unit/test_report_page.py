@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from recommend_cells import result, store
 from pytest_lambda_ml.analysis.compare import compare_runs
 from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.analysis.report import render_report, write_report
+from pytest_lambda_ml.campaign.result import CellResult
 from pytest_lambda_ml.errors import RunStoreError
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -125,6 +127,67 @@ def test_a_baseline_leads_with_what_changed(tmp_path: Path) -> None:
     page = render_report(runs[1], comparison=compare_runs(*runs))
     assert "Changed since run 0000aaaa" in page
     assert page.index("regressed</td>") < page.index("Unchanged, or not")
+    changed = page[: page.index("Unchanged, or not")]
+    assert ">63.8 ms</td>" in changed, "a value has its unit"
+    assert re.search(r">\$[0-9.]+/M</td>", changed)
+
+
+def test_cells_that_one_run_alone_has_are_folded_by_algorithm(tmp_path: Path) -> None:
+    common, more = [result(warm_ms=[50.0] * 9)], [512, 1024, 2048]
+    old = [result(warm_ms=[9.0] * 9, algorithm="pca", memory_mb=mb) for mb in more]
+    new = [
+        result(warm_ms=[9.0] * 9, algorithm=name, memory_mb=mb, engine="fast-exact")
+        for mb in more
+        for name in ("k-means", "svm")
+    ]
+    folders = (
+        store(tmp_path / "old", [*common, *old], run_id="0000aaaa"),
+        store(tmp_path / "new", [*common, *new], run_id="0000bbbb"),
+    )
+    runs = [load_run(folder, tmp_path) for folder in folders]
+    page = render_report(runs[1], comparison=compare_runs(*runs))
+    folds = {
+        summary: re.findall(r"<d([td])>(.*?)</d", names)
+        for summary, names in re.findall(
+            r"<details><summary>(\d+ cells .*?)</summary>\s*<dl[^>]*>(.*?)</dl>", page, re.DOTALL
+        )
+    }
+    assert folds == {
+        "6 cells new, without a baseline": [
+            ("t", "k-means"),
+            *(("d", f"k-means-fast-exact-{mb}-2-10") for mb in more),
+            ("t", "svm"),
+            *(("d", f"svm-fast-exact-{mb}-2-10") for mb in more),
+        ],
+        "3 cells in the baseline only": [
+            ("t", "pca"),
+            *(("d", f"pca-reference-{mb}-2-10") for mb in more),
+        ],
+    }
+
+
+def test_what_decides_comes_first_and_the_rest_is_folded(page: str) -> None:
+    table = page[page.index("<caption>All cells of svm") :]
+    shown, folded = table.split("<details>", 1)
+    headings = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", shown)
+    assert headings == [
+        "cell",
+        "$ per million requests",
+        "$ per 1,000 items",
+        "P(best)",
+        "warm p50 ms",
+        "warm p95 ms",
+        "cold start p50 ms",
+    ]
+    assert re.search(
+        r"<tr role=\"row\" class=\"marked\"><th[^>]*>1024 MB <small>recommended", shown
+    )
+    assert "max memory MB</th>" in folded
+
+
+def test_a_cell_that_did_not_succeed_whole_says_so_beside_its_cost(page: str) -> None:
+    table = page[page.index("<caption>All cells of pca") :]
+    assert ">0 of 3</td>" in table[: table.index("<details>")]
 
 
 def test_a_partial_run_and_a_run_without_cells_are_reported_too(tmp_path: Path) -> None:
@@ -152,10 +215,13 @@ addEventListener("load", () => {
     return {figure: svg.closest("figure").id, width: box.width, height: box.height,
             marks: marks.length, ink: getComputedStyle(svg.querySelector("text")).fill};
   });
+  const tables = [...document.querySelectorAll(".scroll[role]")]
+    .filter(box => box.clientWidth)
+    .map(box => ({name: box.ariaLabel, hidden: box.scrollWidth - box.clientWidth}));
   const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
   document.body.innerHTML = "<pre id=seen></pre>";
   document.getElementById("seen").textContent = JSON.stringify(
-    {figures: seen, wide: wide, width: innerWidth,
+    {figures: seen, tables: tables, wide: wide, width: innerWidth,
      dark: matchMedia("(prefers-color-scheme: dark)").matches});
 });
 </script>
@@ -182,6 +248,32 @@ def test_nothing_sticks_out_on_a_phone(page: str, tmp_path: Path) -> None:
     assert seen["width"] == 375
     assert not seen["wide"]
     assert all(figure["width"] <= 375 for figure in seen["figures"])
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_no_column_is_hidden_on_a_phone_or_a_small_window(tmp_path: Path, width: int) -> None:
+    """The widest tables: long names, quality in words, and verdicts that say what else to do."""
+    names = {"algorithm": "logistic-regression", "engine": "fast-exact", "memory_mb": 10240}
+    runs = []
+    for run_id, ms in (("0000aaaa", 1000.0), ("0000bbbb", 2500.0)):
+        cells = [
+            result(warm_ms=[ms + 99.0 * i for i in range(20)], batch_size=batch, **names)
+            for batch in (100, 1000)
+        ]
+        cells = [with_quality(cell) for cell in cells]
+        folder = store(tmp_path / run_id, cells, run_id=run_id)
+        runs.append(load_run(folder, tmp_path))
+    page = render_report(runs[1], comparison=compare_runs(*runs)).replace(
+        "<details", "<details open"
+    )
+    tables = looked_at(page, tmp_path, dark=False, width=width)["tables"]
+    assert len(tables) == 5
+    assert [each for each in tables if each["hidden"] > 0] == []
+
+
+def with_quality(cell: CellResult) -> CellResult:
+    quality = {"cosine": 0.99612, "nearest_neighbour_agreement": 0.91234}
+    return replace(cell, figures=replace(cell.figures, quality=quality))
 
 
 def looked_at(page: str, folder: Path, *, dark: bool, width: int) -> dict:

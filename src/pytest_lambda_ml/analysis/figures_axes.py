@@ -18,6 +18,12 @@ WIDE = 20
 DECADES = 2
 """Over no more of them there is room for ticks at 1, 2 and 5."""
 
+ALL_LABELS = 100
+"""Where fewer ticks than these are asked for, a logarithmic axis leaves out labels."""
+
+DECIMAL = ",.6~r"
+"""Never an exponent: left to itself Vega writes 80 as 8e+1 where ticks are 20 apart."""
+
 
 def _log(values: pd.Series) -> bool:
     positive = values[values > 0]
@@ -53,4 +59,6 @@ def axis_of(scale: alt.Scale, *columns: pd.Series, **more: Any) -> alt.Axis:
     """The axis of this scale of these values, with ``more`` properties."""
     values = [float(v) for column in columns for v in column if v > 0]
     ticks = _few_ticks(scale, min(values), max(values)) if values else alt.Undefined
-    return alt.Axis(values=ticks, **more)
+    if ticks is not alt.Undefined:
+        more["tickCount"] = ALL_LABELS
+    return alt.Axis(values=ticks, format=DECIMAL, **more)

@@ -142,7 +142,7 @@ def pareto_chart(frame: pd.DataFrame) -> Drawn:
         "usd_per_million_items:Q",
         title="USD per million items",
         scale=up,
-        axis=axis_of(up, frame["usd_per_million_items"], format=",~g"),
+        axis=axis_of(up, frame["usd_per_million_items"]),
     )
     tooltip = [
         "cell:N",
@@ -211,7 +211,7 @@ def batch_chart(frame: pd.DataFrame) -> Drawn:
             "usd_per_million_items:Q",
             title="USD per million items",
             scale=costs,
-            axis=axis_of(costs, frame["usd_per_million_items"], format=",~g"),
+            axis=axis_of(costs, frame["usd_per_million_items"]),
         ),
         color=_series(frame),
         tooltip=[
@@ -294,7 +294,7 @@ def requests_chart(requests: Requests) -> Drawn:
         shown = frame["request"].nunique()
         title = f"{count:,} {kind} requests" + (f", {shown} of them shown" if shown < count else "")
         panels.append(
-            alt.Chart(frame, title=alt.Title(title, anchor="start", fontSize=11))
+            alt.Chart(frame, title=alt.Title(title, anchor="start", frame="group", fontSize=11))
             .mark_bar(binSpacing=0)
             .encode(
                 x=alt.X(

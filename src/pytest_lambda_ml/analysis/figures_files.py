@@ -76,7 +76,7 @@ def _config(ink: str, font: str, background: str | None) -> dict[str, Any]:
             "gridOpacity": 0.12,
             "labelLimit": 320,
         },
-        "axisX": {"grid": False},
+        "axisX": {"grid": False, "tickCount": 5},
         "axisY": {"tickCount": 5},
         "legend": {
             "labelColor": ink,

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.analysis import report_parts as parts
+from pytest_lambda_ml.analysis import report_sheets as sheets
 from pytest_lambda_ml.analysis.figures import (
     algorithm_figures,
     cells_by_algorithm,
@@ -23,6 +23,8 @@ from pytest_lambda_ml.analysis.recommend import recommend
 from pytest_lambda_ml.analysis.recommend_samples import samples_of_run
 from pytest_lambda_ml.analysis.recommend_text import assumptions, question_text
 from pytest_lambda_ml.analysis.recommendation import Question
+from pytest_lambda_ml.analysis.report_origin import facts_of, reproduction_of
+from pytest_lambda_ml.analysis.report_parts import answer_of, honesty_of
 from pytest_lambda_ml.analysis.wording import number
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.pricing import load_prices
@@ -46,7 +48,14 @@ COLUMNS = (
 )
 """What `load_run` has to read for a report."""
 
-BASELINE_COLUMNS = (*COLUMNS, "gb_seconds_usd", "requests_usd", "max_memory_mb", "environment_id")
+BASELINE_COLUMNS = (
+    *COLUMNS,
+    "gb_seconds",
+    "gb_seconds_usd",
+    "requests_usd",
+    "max_memory_mb",
+    "environment_id",
+)
 """What it has to read of both runs for a report with a baseline."""
 
 TEMPLATE = "report.html.j2"
@@ -87,31 +96,41 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    changed, unchanged = parts.comparison_sheets(comparison) if comparison else (None, None)
-    command, origin = parts.reproduction_of(run)
+    changed, unchanged = sheets.comparison_sheets(comparison) if comparison else (None, None)
+    command, origin = reproduction_of(run)
     return templates.get_template(TEMPLATE).render(
         run=run,
         asked=question_text(asked),
         requests=number(asked.traffic.requests_per_day, 0),
         assumptions=assumptions(asked),
-        answers=[parts.answer_of(each) for each in told.values()],
+        answers=[answer_of(each) for each in told.values()],
         comparison=comparison,
         changed=changed,
         unchanged=unchanged,
+        strangers=[
+            (what, sheets.by_algorithm(cells), len(cells))
+            for what, cells in (
+                ("new, without a baseline", comparison.new),
+                ("in the baseline only", comparison.vanished),
+            )
+        ]
+        if comparison
+        else [],
         algorithms=[
             {
                 "name": algorithm,
                 "anchor": f"algorithm-{i}",
                 "figures": drawn(algorithm_figures(algorithm, cells, told.get(algorithm))),
-                "sheet": parts.cell_sheet(algorithm, cells, told.get(algorithm)),
+                "sheet": sheets.cell_sheet(algorithm, cells, told.get(algorithm)),
+                "details": sheets.details_sheet(algorithm, cells),
             }
             for i, (algorithm, cells) in enumerate(groups.items(), start=1)
         ],
         general=drawn(general_figures(run, table.prices(run.region, architecture))),
-        facts=parts.facts_of(run),
-        honesty=parts.honesty_of(run, list(told.values())),
-        trouble=parts.trouble_of(run),
-        bill=parts.bill_of(run),
+        facts=facts_of(run),
+        honesty=honesty_of(run, list(told.values())),
+        trouble=sheets.trouble_of(run),
+        bill=sheets.bill_of(run),
         command=command,
         origin=origin,
     )
