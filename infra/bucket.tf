@@ -59,9 +59,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # What belongs to one run: large messages, and what the publisher was told and has done.
+  # What belongs to one run: large messages, what the publisher was told and has done, and what
+  # functions that train share.
   dynamic "rule" {
-    for_each = toset(["messages", "publisher"])
+    for_each = toset(["messages", "publisher", "training"])
 
     content {
       id     = rule.value

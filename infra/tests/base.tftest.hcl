@@ -78,7 +78,7 @@ run "bucket_is_closed_encrypted_and_forgets" {
     error_message = "The bucket answers without TLS."
   }
   assert {
-    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id => rule.status } == { for name in ["artifacts", "messages", "packages", "publisher", "unfinished-uploads"] : name => "Enabled" }
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id => rule.status } == { for name in ["artifacts", "messages", "packages", "publisher", "training", "unfinished-uploads"] : name => "Enabled" }
     error_message = "Something in the bucket never expires."
   }
 }

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_lambda_ml.aws.claim import check_in, messages_prefix, too_large
+from pytest_lambda_ml.aws.claim import check_in, too_large
 from pytest_lambda_ml.aws.message import Message
+from pytest_lambda_ml.aws.names import messages_prefix
 from pytest_lambda_ml.aws.publish import MAX_BYTES, check_sizes
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.errors import PublishError

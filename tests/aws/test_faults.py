@@ -24,7 +24,7 @@ from fault_site import (
 )
 
 from pytest_lambda_ml.artifact import Package
-from pytest_lambda_ml.aws.claim import messages_prefix
+from pytest_lambda_ml.aws.names import messages_prefix
 from pytest_lambda_ml.aws.publish import MAX_BYTES
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.campaign.session import CellResult

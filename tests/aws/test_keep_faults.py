@@ -43,6 +43,7 @@ PATH = (
     ("sns", "TagResource"),
     ("iam", "TagRole"),
     ("s3", "PutBucketTagging"),
+    ("s3", "PutBucketLifecycleConfiguration"),
     ("lambda", "GetFunction"),
     ("lambda", "PutFunctionConcurrency"),
     ("sns", "CreateTopic"),

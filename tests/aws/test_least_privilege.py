@@ -32,6 +32,8 @@ from pytest_lambda_ml.aws.resources import Durable
 from pytest_lambda_ml.campaign import publisher_task
 from pytest_lambda_ml.campaign.backend import Fargate
 from pytest_lambda_ml.campaign.purge import find_leftovers, purge
+from pytest_lambda_ml.campaign.training import staged
+from pytest_lambda_ml.datasets import load_dataset
 from pytest_lambda_ml.local import start_endpoint
 
 REGION = "us-east-1"
@@ -116,6 +118,18 @@ def failing_cell(account: Account, given: Durable) -> None:
         function = session.deploy(lengths_package(folder), cell(), messages=2)
         result = session.measure(function, questions(folder, "fail", "slow"), invocations=2)
         assert (result.outcomes.failed, result.outcomes.succeeded) == (1, 1)
+
+
+def training(account: Account, given: Durable) -> None:
+    """What functions train on lies in the bucket, and goes with the function."""
+    folder = account.folder
+    path = folder / "emotions.csv"
+    path.write_text("Emotion,Text\njoy,a\nfear,b\n", encoding="utf-8")
+    labelled = load_dataset("emotion", str(path), folder)
+    with campaign(account.runs, folder, durable=given) as session:
+        function = session.deploy(lengths_package(folder), cell(), messages=2)
+        staged(session, function, labelled, rounds=1)
+        session.remove(function)
 
 
 def snap_start(account: Account, given: Durable) -> None:
@@ -298,6 +312,7 @@ ANYWHERE = (
     plain_cell,
     invoked_cell,
     failing_cell,
+    training,
     snap_start,
     image,
     large_artifact,

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.aws.message import Message
+from pytest_lambda_ml.aws.names import messages_prefix
 from pytest_lambda_ml.aws.publish import MAX_BYTES
 from pytest_lambda_ml.aws.translation import backend_errors
 from pytest_lambda_ml.errors import PublishError
@@ -20,12 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.aws.session import AwsClients
 
-__all__ = ["check_in", "messages_prefix", "too_large"]
-
-
-def messages_prefix(run_id: str) -> str:
-    """Under which keys the batches of a run lie."""
-    return f"messages/{run_id}/"
+__all__ = ["check_in", "too_large"]
 
 
 def too_large(messages: Sequence[Message]) -> bool:

@@ -10,17 +10,20 @@ __all__ = [
     "KEPT",
     "KEPT_LIFETIME",
     "LIFETIME",
+    "OBJECTS_OF_RUNS",
     "PREFIX",
     "TAG",
     "bucket_name",
     "function_name",
     "kept_function_name",
     "log_group_name",
+    "messages_prefix",
     "publisher_prefix",
     "queue_name",
     "role_name",
     "run_prefix",
     "tags",
+    "training_prefix",
 ]
 
 PREFIX = "plml"
@@ -102,9 +105,23 @@ def log_group_name(run_id: str) -> str:
     return f"/aws/lambda/{run_prefix(run_id)}"
 
 
+OBJECTS_OF_RUNS = ("messages/", "publisher/", "training/")
+"""How the keys begin of what belongs to one run: buckets that stay forget it after a day."""
+
+
+def messages_prefix(run_id: str) -> str:
+    """Under which keys the batches of a run lie."""
+    return f"messages/{run_id}/"
+
+
 def publisher_prefix(run_id: str) -> str:
     """How the keys begin of what a run tells the publisher, and of what it answers."""
     return f"publisher/{run_id}/"
+
+
+def training_prefix(run_id: str) -> str:
+    """How the keys begin of what functions that train share."""
+    return f"training/{run_id}/"
 
 
 def tags(run_id: str, created_at_s: float) -> dict[str, str]:

@@ -201,12 +201,29 @@ def _bucket(clients: AwsClients, ledger: Ledger, whose: str, tags: dict[str, str
 
     def tag() -> None:
         clients.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _pairs(tags)})
+        if stays:
+            clients.s3.put_bucket_lifecycle_configuration(
+                Bucket=bucket, LifecycleConfiguration={"Rules": _forget_runs()}
+            )
 
     stays = whose == names.KEPT
     _find_or_create(ledger, Resource(Kind.BUCKET, bucket), tag if stays else None, create)
     if not stays:
         tag()
     return bucket
+
+
+def _forget_runs() -> list[dict[str, Any]]:
+    """What a killed session has left in a bucket that stays expires with the session."""
+    return [
+        {
+            "ID": prefix.rstrip("/"),
+            "Status": "Enabled",
+            "Filter": {"Prefix": prefix},
+            "Expiration": {"Days": names.LIFETIME.days},
+        }
+        for prefix in names.OBJECTS_OF_RUNS
+    ]
 
 
 def _role(

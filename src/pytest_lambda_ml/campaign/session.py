@@ -106,7 +106,7 @@ class CampaignSession:
         backends = (backend, *elsewhere)
         for each in backends:
             self._prices.prices(each.region)
-        self._sites = Sites(
+        self.sites = Sites(
             backends, run_dir, run_id=run_id, created_s=self.created_s, clock=self._clock
         )
         self._time_cpu_loop = time_cpu_loop or (lambda: ())
@@ -114,7 +114,7 @@ class CampaignSession:
         self._datasets: dict[str, object] = {}
         self._head = session_head(
             backend,
-            self._sites.regions,
+            self.sites.regions,
             self._prices,
             run_id=run_id,
             created_s=self.created_s,
@@ -141,7 +141,7 @@ class CampaignSession:
         it. The first call also creates what the session shares: role, bucket, failure queue, log
         group. Raises `DeploymentError`; what the failed deployment had created is deleted again.
         """
-        site = self._sites.at(configuration.region)
+        site = self.sites.at(configuration.region)
         return self._set_up(
             site,
             configuration,
@@ -159,7 +159,7 @@ class CampaignSession:
         """What Lambda says of a function that exists already. Raises `DeploymentError`."""
         self._used = True
         try:
-            return look_up(self._sites.at(region).backend.clients, function)
+            return look_up(self.sites.at(region).backend.clients, function)
         except DeploymentError as error:
             self._notice(error)
             raise
@@ -177,7 +177,7 @@ class CampaignSession:
 
         Raises `DeploymentError`; what was done to the function by then is undone.
         """
-        site = self._sites.at(configuration.region)
+        site = self.sites.at(configuration.region)
         return self._set_up(
             site,
             configuration,
@@ -230,9 +230,9 @@ class CampaignSession:
         ``expected`` are the outputs to compare with, batch by batch; empty: nothing is compared.
         Returns whatever the outcomes are: which of them fail a test is for the caller to say. A
         batch that exceeds what SNS carries goes through the session's bucket. Raises
-        `PublishError` and `BackendError` when the backend refuses or is gone. On
+        `PublishError` and `BackendError` when the backend refuses or is gone. On any error and on
         ``KeyboardInterrupt`` what has come so far is stored as a partial cell, in which messages
-        without an outcome count as missing, and the interrupt goes on.
+        without an outcome count as missing, and the error goes on.
         """
         configuration = function.configuration
         messages: Sequence[Message] = plan_messages(
@@ -242,7 +242,7 @@ class CampaignSession:
             invocations=invocations,
             first_sample=self._next_sample,
         )
-        messages = self._sites.at(configuration.region).publishable(messages)
+        messages = self.sites.at(configuration.region).publishable(messages)
         check_sizes(messages, batch_size=configuration.batch_size)
         return self._execute(function, Load.of_batches(dataset, messages, expected))
 
@@ -260,7 +260,7 @@ class CampaignSession:
 
     def _execute(self, function: DeployedFunction, load: Load) -> CellResult:
         configuration = function.configuration
-        site = self._sites.at(configuration.region)
+        site = self.sites.at(configuration.region)
         self._next_sample += len(load.messages)
         self._datasets[load.kind] = load.about
         correlator = Correlator(self.run_id, accounting_of(function))
@@ -275,10 +275,13 @@ class CampaignSession:
             self.mark_partial(f"interrupted in {configuration.cell_id}")
             self._keep(function, load, correlator, partial="it was interrupted")
             raise
-        except LambdaMLError as error:
+        except Exception as error:
             self._notice(error)
             self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
             self.mark_partial(f"{configuration.cell_id} failed to be measured")
+            if correlator.published:
+                why = f"it failed to be measured: {error}"
+                self._keep(function, load, correlator, partial=why)
             raise
         finally:
             self.budget.charge(
@@ -302,7 +305,7 @@ class CampaignSession:
         Where the backend keeps functions, it is made ready for the next run instead. Raises
         `BackendError` naming what is left.
         """
-        self._sites.at(function.configuration.region).remove_owned(function.name)
+        self.sites.at(function.configuration.region).remove_owned(function.name)
 
     def close(self) -> None:
         """Store the run, then delete everything that is still there, in reverse.
@@ -319,7 +322,7 @@ class CampaignSession:
                 return
             self._store()
         try:
-            problems = self._sites.clear()
+            problems = self.sites.clear()
         finally:
             self._journal.close()
         if problems and not self._endpoint_is_gone:
@@ -333,7 +336,7 @@ class CampaignSession:
     @property
     def kept(self) -> dict[str, tuple[Resource, ...]]:
         """What stays on purpose for the next run, region by region; complete once it is closed."""
-        return self._sites.kept
+        return self.sites.kept
 
     @property
     def partial(self) -> bool:
@@ -361,7 +364,7 @@ class CampaignSession:
         with contextlib.suppress(*([BackendError] if error else [])):
             self.close()
 
-    def _notice(self, error: LambdaMLError) -> None:
+    def _notice(self, error: Exception) -> None:
         """An endpoint that is gone took its resources with it; AWS never is."""
         if self.backend.clients.endpoint_url and unreachable(error):
             self._endpoint_is_gone = True
@@ -376,7 +379,7 @@ class CampaignSession:
     ) -> CellResult:
         """Make the result of what has come, and store it; ``partial`` says why it is not whole."""
         result = assemble_result(
-            self._sites.at(function.configuration.region).backend,
+            self.sites.at(function.configuration.region).backend,
             function,
             load.messages,
             correlator,

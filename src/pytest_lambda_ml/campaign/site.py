@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.borrow import Borrower
-from pytest_lambda_ml.aws.claim import check_in, messages_prefix, too_large
+from pytest_lambda_ml.aws.claim import check_in, too_large
 from pytest_lambda_ml.aws.failures import FailureReceiver
 from pytest_lambda_ml.aws.fargate import FargatePublisher
 from pytest_lambda_ml.aws.function import Deployer
@@ -140,11 +140,18 @@ class Site:
         """The messages as SNS carries them: what is too large for it goes through the bucket."""
         if not too_large(messages):
             return messages
-        bucket = self.deployer.shared.bucket
-        if self.deployer.shared.bucket_stays:
-            place = f"{bucket}/{messages_prefix(self._run_id)}"
-            self._ledger.announce(Resource(Kind.OBJECTS, place))
+        bucket = self.bucket_for(names.messages_prefix(self._run_id))
         return check_in(self.backend.clients, bucket, self._run_id, messages)
+
+    def bucket_for(self, prefix: str, owner: str | None = None) -> str:
+        """The bucket for objects under a prefix, which go with ``owner``, or with the session.
+
+        They are in the ledger before they are written, unless they go with the bucket itself.
+        """
+        shared = self.deployer.shared
+        if shared.bucket_stays or owner:
+            self._ledger.announce(Resource(Kind.OBJECTS, f"{shared.bucket}/{prefix}", owner))
+        return shared.bucket
 
     def _fargate_publisher(self, fargate: Fargate) -> FargatePublisher:
         """The base's publisher, which reads and writes objects of the run in the base's bucket."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_lambda_ml.campaign.figures import extra_info
-from pytest_lambda_ml.campaign.training import staged, training_figures
+from pytest_lambda_ml.campaign.training import staged
+from pytest_lambda_ml.campaign.training_result import alone_of, speed_up, training_figures
 from pytest_lambda_ml.plugin.benchmark import LambdaBenchmark
 
 if TYPE_CHECKING:
@@ -23,7 +22,13 @@ __all__ = ["LambdaTraining"]
 ROUNDS = 8
 """Rounds at most: ADMM is within half a percent of the single machine's accuracy by then."""
 
-SPEED_UPS = pytest.StashKey[dict[tuple[str, str, int, str | None], dict[str, float | None]]]()
+OF_ITEMS = (
+    "gb_seconds_per_1k_items",
+    "cost_usd_per_million",
+    "cost_usd_per_1k_items",
+    "items_per_s",
+)
+"""Figures that a training has not: its messages are tokens of work."""
 
 
 class LambdaTraining(LambdaBenchmark):
@@ -72,26 +77,21 @@ class LambdaTraining(LambdaBenchmark):
         with self._removing(deployer.remove_all):
             self._backend.progress.say(configuration.cell_id, "deploying")
             function = deployer.deploy_folder(folder, configuration, kind, tokens)
-            with staged(campaign, function, data, rounds=self._rounds) as work:
-                result = campaign.measure(function, work, invocations=tokens)
+            work = staged(campaign, function, data, rounds=self._rounds)
+            result = campaign.measure(function, work, invocations=tokens)
         self.training = self._figures(result)
         return result
 
     def _figures(self, result: CellResult) -> dict[str, float | None]:
         """Those of the records, and the speed-up over one function of the same session."""
-        cell = result.configuration
-        found = training_figures(result.invocations, cell.concurrency)
-        found["makespan_s"] = result.figures.makespan_s
-        total = float(result.figures.cost_total.total_usd)
-        found["cost_usd_total"] = total + (found["s3_usd"] or 0.0)
-        alone = self._node.config.stash.setdefault(SPEED_UPS, {})
-        key = (cell.algorithm, cell.engine, cell.memory_mb, cell.region)
-        if cell.concurrency == 1:
-            alone[key] = found
-        for name, figure in (("speed_up", "makespan_s"), ("speed_up_at_once", "critical_path_s")):
-            one, many = alone.get(key, {}).get(figure), found[figure]
-            found[name] = one / many if one and many else None
-        return found
+        if (training := result.training) is None:
+            return {}
+        alone = alone_of(result, self._backend.campaign.results)
+        return {
+            **training_figures(training, result.figures.cost_total),
+            "speed_up": speed_up(alone, training, "makespan_ms"),
+            "speed_up_at_once": speed_up(alone, training, "critical_path_ms"),
+        }
 
     def _information(self, result: CellResult) -> dict[str, str | int | float | None]:
-        return {**extra_info(result), **self.training}
+        return {**extra_info(result), **dict.fromkeys(OF_ITEMS), **self.training}
