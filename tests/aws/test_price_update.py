@@ -19,7 +19,11 @@ IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/20
 <GetCallerIdentityResult><Arn>arn:aws:iam::1:user/x</Arn><UserId>x</UserId><Account>1</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
 
-PRICE = {"AWS-Lambda-Duration": "0.0000199999", "AWS-Lambda-Requests": "0.0000003"}
+PRICE = {
+    "AWS-Lambda-Duration": "0.0000199999",
+    "AWS-Lambda-Requests": "0.0000003",
+    "S3-API-Tier1": "0.0000061",
+}
 
 
 class PriceListApi(BaseHTTPRequestHandler):
@@ -31,8 +35,8 @@ class PriceListApi(BaseHTTPRequestHandler):
             self._answer(IDENTITY.encode(), "text/xml")
             return
         request = json.loads(body)
-        assert request["ServiceCode"] == "AWSLambda"
         (group,) = (f["Value"] for f in request["Filters"] if f["Field"] == "group")
+        assert request["ServiceCode"] == ("AmazonS3" if group.startswith("S3") else "AWSLambda")
         regions = ["us-east-1", "mx-central-1"] if group in PRICE else []
         page = int(request.get("NextToken", 0))
         answer: dict[str, Any] = {
@@ -92,7 +96,9 @@ def test_what_was_fetched_is_used_from_then_on(url: str, data_home: Path) -> Non
     assert str(file) in after.output
     assert "mx-central-1" in after.output
     assert load_prices().sha256 in after.output
-    assert str(load_prices().prices("mx-central-1").gb_second_usd) == "0.0000199999"
+    prices = load_prices().prices("mx-central-1")
+    assert str(prices.gb_second_usd) == "0.0000199999"
+    assert str(prices.s3_write_usd) == "0.0000061"
 
 
 def test_an_endpoint_that_fails_leaves_the_table_as_it_was(data_home: Path) -> None:

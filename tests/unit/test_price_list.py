@@ -66,7 +66,10 @@ def items() -> list[dict[str, Any]]:
         product("us-east-1", "AWS-Lambda-Storage-Duration", ("0", "Inf", "0.0000000310")),
         product("us-east-1", "AWS-Lambda-Provisioned-Concurrency", ("0", "Inf", "0.0000041668")),
         product("us-east-1", "AWS-Lambda-Duration-Provisioned", ("0", "Inf", "0.0000097223")),
+        product("us-east-1", "S3-API-Tier1", ("0", "Inf", "0.0000051000")),
+        product("us-east-1", "S3-API-Tier2", ("0", "Inf", "0.0000004100")),
         product("mx-central-1", "AWS-Lambda-Duration", ("0", "Inf", "0.0000175000")),
+        product("mx-central-1", "S3-API-Tier1", ("0", "Inf", "0.0000052000")),
     ]
 
 
@@ -87,6 +90,10 @@ def test_the_table_reads_back_with_the_listed_prices(tmp_path: Path) -> None:
     ]
     assert prices.request_usd == Decimal("0.00000021")
     assert prices.ephemeral_gb_second_usd == Decimal("0.000000031")
+    assert (prices.s3_write_usd, prices.s3_read_usd) == (
+        Decimal("0.0000051"),
+        Decimal("0.00000041"),
+    )
     assert prices.provisioned_gb_second_usd == Decimal("0.0000041668")
     assert prices.provisioned_duration_gb_second_usd == Decimal("0.0000097223")
     assert got.prices("us-east-1", "arm64").gb_second_usd == Decimal("0.0000133334")
@@ -95,7 +102,8 @@ def test_the_table_reads_back_with_the_listed_prices(tmp_path: Path) -> None:
 def test_a_region_that_is_new_is_known_now_and_borrows_the_rest(tmp_path: Path) -> None:
     prices = load(table_of_price_list(items(), BASE, TODAY), tmp_path).prices("mx-central-1")
     assert prices.gb_second_usd == Decimal("0.0000175")
-    assert set(prices.assumed) == {"request_usd", "sns_publish_usd", "logs_gb_usd"}
+    assert prices.s3_write_usd == Decimal("0.0000052")
+    assert set(prices.assumed) == {"request_usd", "sns_publish_usd", "logs_gb_usd", "s3_read_usd"}
 
 
 def test_what_the_list_does_not_say_is_carried_over(tmp_path: Path) -> None:
@@ -105,7 +113,10 @@ def test_what_the_list_does_not_say_is_carried_over(tmp_path: Path) -> None:
     assert prices.sns_publish_usd == shipped.sns_publish_usd
     assert prices.logs_gb_usd == shipped.logs_gb_usd
     assert prices.snapstart_restore_gb_usd == shipped.snapstart_restore_gb_usd
-    assert table["source"][0] == "AWS Price List API, AWSLambda, published 2027-01-20T00:00:00Z"
+    assert (
+        table["source"][0]
+        == "AWS Price List API, AWSLambda and AmazonS3, published 2027-01-20T00:00:00Z"
+    )
     assert f"(as of {BASE['date']})" in table["source"][1]
 
 
@@ -124,8 +135,10 @@ def test_an_empty_list_changes_nothing() -> None:
 
 
 def test_both_architectures_of_every_price_are_asked_for() -> None:
-    assert len(GROUPS) == 10
-    assert {"AWS-Lambda-Duration", "AWS-Lambda-Duration-ARM"} < set(GROUPS)
+    assert len(GROUPS) == 12
+    of_lambda = {group for service, group in GROUPS if service == "AWSLambda"}
+    assert {"AWS-Lambda-Duration", "AWS-Lambda-Duration-ARM"} < of_lambda
+    assert ("AmazonS3", "S3-API-Tier1") in GROUPS
 
 
 @pytest.mark.parametrize(

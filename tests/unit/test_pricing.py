@@ -132,10 +132,10 @@ def test_prices_of_another_region_are_named_as_assumed():
     table = load_prices()
     assert table.prices("us-east-1", "x86_64").assumed == ()
     ireland = table.prices("eu-west-1", "x86_64")
-    assert ireland.assumed == ("sns_publish_usd", "logs_gb_usd")
+    assert ireland.assumed == ("sns_publish_usd", "logs_gb_usd", "s3_write_usd", "s3_read_usd")
     assert ireland.logs_gb_usd == Decimal("0.50")
     frankfurt = table.prices("eu-central-1", "x86_64")
-    assert frankfurt.assumed == ("sns_publish_usd",)
+    assert frankfurt.assumed == ("sns_publish_usd", "s3_write_usd", "s3_read_usd")
     assert frankfurt.logs_gb_usd == Decimal("0.63")
     assert "request_usd" in table.prices("af-south-1", "x86_64").assumed
 
@@ -224,6 +224,19 @@ def test_snap_start_without_a_price_is_left_out_and_said_so():
     cost = total_cost([report(100, 2048)], 512, 1, 100, 0, prices, snapshot_mb=2048)
     assert cost.snap_start_usd is None
     assert "the total leaves out SnapStart: no price is known for eu-west-1" in cost.notes
+
+
+def test_requests_that_handlers_made_are_priced_by_their_region(us_east_1):
+    london = load_prices().prices("eu-west-2")
+    for prices, usd in ((us_east_1, "0.0000516"), (london, "0.00005468")):
+        cost = total_cost([report(100, 2048)], 512, 1, 100, 0, prices, s3_writes=10, s3_reads=4)
+        assert cost.s3_usd == Decimal(usd)
+        assert cost.total_usd - total_cost(
+            [report(100, 2048)], 512, 1, 100, 0, prices
+        ).total_usd == (Decimal(usd))
+    elsewhere = load_prices().prices("eu-west-1")
+    notes = total_cost([], 512, 1, 100, 0, elsewhere, s3_writes=1, s3_reads=1).notes
+    assert any("S3 requests at the prices of us-east-1" in note for note in notes)
 
 
 def test_total_is_itemised(us_east_1):

@@ -1,4 +1,4 @@
-"""Fetch Lambda's products from the AWS Price List API."""
+"""Fetch products from the AWS Price List API."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ PRICING_REGION = "us-east-1"
 """One of the few regions where the Price List API is served; it knows the prices of all."""
 
 
-def fetch_products(clients: AwsClients, groups: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The products of these groups in all regions, parsed; ``clients`` are of `PRICING_REGION`.
+def fetch_products(
+    clients: AwsClients, groups: Iterable[tuple[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """The products of each service and group in all regions, parsed.
+
+    ``clients`` are of `PRICING_REGION`.
 
     Raises `BackendError`.
     """
     pages = clients.client("pricing").get_paginator("get_products")
-    for group in groups:
+    for service, group in groups:
         with backend_errors(f"fetching the prices of {group} (pricing:GetProducts)"):
             for page in pages.paginate(
-                ServiceCode="AWSLambda",
+                ServiceCode=service,
                 FormatVersion="aws_v1",
                 Filters=[{"Type": "TERM_MATCH", "Field": "group", "Value": group}],
             ):

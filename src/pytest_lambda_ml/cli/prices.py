@@ -40,8 +40,8 @@ def show() -> None:
 def update(aws_endpoint_url: str | None, aws_profile: str | None) -> None:
     """Fetch AWS's price list into your data folder, for all regions.
 
-    Needs credentials that may pricing:GetProducts. Prices that Lambda's list does not say (SNS,
-    logs, SnapStart) are carried over from the shipped table.
+    Needs credentials that may pricing:GetProducts. Prices of Lambda and S3 are fetched; those
+    of SNS, logs and SnapStart are carried over from the shipped table.
     """
     from pytest_lambda_ml.aws.price_list import PRICING_REGION, fetch_products
     from pytest_lambda_ml.measure.price_list import GROUPS, table_of_price_list

@@ -1,7 +1,7 @@
 """From AWS's price list to a price table, as plain data. Pure.
 
-The price list names Lambda's products by a group, with ``-ARM`` behind it for arm64. What it does
-not say of Lambda (publishing, logs, SnapStart) is carried over from another table.
+The price list names products by service and group, Lambda's with ``-ARM`` behind it for arm64.
+What is not read from it (publishing, logs, SnapStart) is carried over from another table.
 """
 
 from __future__ import annotations
@@ -22,18 +22,24 @@ _REGIONAL = {
     "AWS-Lambda-Requests": "request_usd",
     "AWS-Lambda-Storage-Duration": "ephemeral_gb_second_usd",
 }
+_OF_S3 = {"S3-API-Tier1": "s3_write_usd", "S3-API-Tier2": "s3_read_usd"}
 _ARCHITECTURAL = {
     "AWS-Lambda-Provisioned-Concurrency": "provisioned_gb_second_usd",
     "AWS-Lambda-Duration-Provisioned": "provisioned_duration_gb_second_usd",
 }
 _SUFFIXES = {"x86_64": "", "arm64": "-ARM"}
 
-GROUPS = tuple(
-    name + suffix for name in (_TIERS, *_REGIONAL, *_ARCHITECTURAL) for suffix in _SUFFIXES.values()
+GROUPS = (
+    *(
+        ("AWSLambda", name + suffix)
+        for name in (_TIERS, *_REGIONAL, *_ARCHITECTURAL)
+        for suffix in _SUFFIXES.values()
+    ),
+    *(("AmazonS3", name) for name in _OF_S3),
 )
-"""The groups of service AWSLambda that the table is made of."""
+"""The services and their groups that the table is made of."""
 
-SOURCE = "AWS Price List API, AWSLambda"
+SOURCE = "AWS Price List API, AWSLambda and AmazonS3"
 
 Products = dict[tuple[str, str], list[dict[str, Any]]]
 
@@ -93,7 +99,8 @@ def _by_region_and_group(items: Iterable[Mapping[str, Any]]) -> tuple[Products, 
 def _region(region: str, products: Products, base: Mapping[str, Any]) -> dict[str, Any]:
     first = {group: ranges[0] for (where, group), ranges in products.items() if where == region}
     kept = {name: value for name, value in base.items() if name != "architectures"}
-    own = {name: _usd(first[group]) for group, name in _REGIONAL.items() if group in first}
+    names = (*_REGIONAL.items(), *_OF_S3.items())
+    own = {name: _usd(first[group]) for group, name in names if group in first}
     architectures = {}
     for architecture, suffix in _SUFFIXES.items():
         if tiers := products.get((region, _TIERS + suffix)):

@@ -28,7 +28,7 @@ __all__ = [
     "user_price_file",
 ]
 
-_ASSUMABLE = ("request_usd", "sns_publish_usd", "logs_gb_usd")
+_ASSUMABLE = ("request_usd", "sns_publish_usd", "logs_gb_usd", "s3_write_usd", "s3_read_usd")
 """Prices that the reference region lends to regions whose own is unknown."""
 
 _REGIONAL = (
@@ -57,7 +57,8 @@ class Prices:
     ``gb_second_usd`` is the first of ``gb_second_tiers`` (those that are known).
     ``assumed`` names the prices that are really those of the region ``assumed_from``.
     A provisioned GB-second costs the first price whether used or not, the second while running.
-    SnapStart's prices are for runtimes other than Java.
+    SnapStart's prices are for runtimes other than Java. S3's are for a request to Standard storage:
+    a write is a PUT, COPY, POST or LIST, a read is a GET or any other.
     """
 
     region: str
@@ -71,6 +72,8 @@ class Prices:
     logs_scanned_gb_usd: Decimal | None
     snapstart_cache_gb_second_usd: Decimal | None
     snapstart_restore_gb_usd: Decimal | None
+    s3_write_usd: Decimal | None
+    s3_read_usd: Decimal | None
     provisioned_gb_second_usd: Decimal | None
     provisioned_duration_gb_second_usd: Decimal | None
     assumed: tuple[str, ...]

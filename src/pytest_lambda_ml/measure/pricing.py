@@ -1,13 +1,15 @@
 """What invocations cost on AWS, in Decimal and itemised, from a dated table of list prices.
 
 ``prices.json`` beside this file holds a price only where it is known: ``null`` elsewhere. The
-prices of a request, of an SNS publish and of log ingestion, where a region's own is unknown, are
-those of the table's reference region, and `Prices.assumed` names them. No other price is assumed:
-an item that has none is ``None`` in a `Cost`, is left out of the total, and a note says so.
+prices of a request, of an SNS publish, of log ingestion and of S3's requests, where a region's own
+is unknown, are those of the table's reference region, and `Prices.assumed` names them. No other
+price is assumed: an item that has none is ``None`` in a `Cost`, is left out of the total, and a
+note says so.
 
 List prices of the first tier: the free tier, savings plans and volume tiers depend on the account,
 so nothing is deducted for them. Sources: https://aws.amazon.com/lambda/pricing/,
-https://aws.amazon.com/sns/pricing/, https://aws.amazon.com/cloudwatch/pricing/.
+https://aws.amazon.com/sns/pricing/, https://aws.amazon.com/cloudwatch/pricing/,
+https://aws.amazon.com/s3/pricing/.
 """
 
 from __future__ import annotations
@@ -55,11 +57,15 @@ _ITEM_NAMES = {
     "sns_usd": "SNS",
     "logs_usd": "log ingestion",
     "snap_start_usd": "SnapStart",
+    "s3_usd": "S3 requests",
 }
+_SELDOM = ("SnapStart", "S3 requests")
 _ITEM_OF_PRICE = {
     "request_usd": "requests_usd",
     "sns_publish_usd": "sns_usd",
     "logs_gb_usd": "logs_usd",
+    "s3_write_usd": "s3_usd",
+    "s3_read_usd": "s3_usd",
 }
 
 
@@ -77,6 +83,7 @@ class Cost:
     sns_usd: Decimal | None = _ZERO
     logs_usd: Decimal | None = _ZERO
     snap_start_usd: Decimal | None = _ZERO
+    s3_usd: Decimal | None = _ZERO
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,13 +91,18 @@ class Cost:
         """The sum of all items that have a price; what has none is named in ``notes``."""
         return sum((usd for usd in self._items() if usd is not None), _ZERO)
 
+    @property
+    def itemised(self) -> dict[str, Decimal | None]:
+        """Each item by its name; SnapStart and S3 requests only where they were used."""
+        named = dict(zip(_ITEM_NAMES.values(), self._items(), strict=True))
+        return {name: usd for name, usd in named.items() if usd != 0 or name not in _SELDOM}
+
     def __add__(self, other: Cost) -> Cost:
         """Item by item; an item without a price on either side has none in the sum."""
         if not isinstance(other, Cost):
             return NotImplemented
         sums = (
-            None if mine is None or theirs is None else mine + theirs
-            for mine, theirs in zip(self._items(), other._items(), strict=True)
+            _sum(mine, theirs) for mine, theirs in zip(self._items(), other._items(), strict=True)
         )
         notes = tuple(dict.fromkeys(self.notes + other.notes))
         return Cost(**dict(zip(_ITEM_NAMES, sums, strict=True)), notes=notes)
@@ -103,6 +115,7 @@ class Cost:
             self.sns_usd,
             self.logs_usd,
             self.snap_start_usd,
+            self.s3_usd,
         )
 
 
@@ -145,6 +158,8 @@ def total_cost(
     *,
     snapshot_mb: int | None = None,
     through_sns: bool = True,
+    s3_writes: int = 0,
+    s3_reads: int = 0,
 ) -> Cost:
     """Everything that a cell put on the bill.
 
@@ -153,6 +168,7 @@ def total_cost(
     the sum over the messages, which are taken to be of one size; ``log_bytes`` is what CloudWatch
     Logs ingested. ``snapshot_mb`` is the memory of a function with SnapStart: keeping its snapshot
     is billed for three hours at least, and each restore by the memory (AWS Lambda pricing).
+    ``s3_writes`` and ``s3_reads`` are the requests that handlers say they made, by S3's classes.
     Reports without a billed duration or a memory size are counted in a note.
     """
     billed_ms: defaultdict[int, float] = defaultdict(float)
@@ -177,6 +193,7 @@ def total_cost(
         ),
         "logs_usd": _usd(Decimal(log_bytes) / _BYTES_PER_GB, prices.logs_gb_usd),
         "snap_start_usd": _snap_start_usd(reports, snapshot_mb, prices),
+        "s3_usd": _sum(_usd(s3_writes, prices.s3_write_usd), _usd(s3_reads, prices.s3_read_usd)),
     }
     return Cost(**items, notes=_notes(items, unbilled, prices))
 
@@ -189,7 +206,11 @@ def _snap_start_usd(
     restores = sum(report.restore_duration_ms is not None for report in reports)
     kept = _usd(gb_seconds(_SNAPSHOT_MS, snapshot_mb), prices.snapstart_cache_gb_second_usd)
     restored = _usd(Decimal(restores * snapshot_mb) / _MB_PER_GB, prices.snapstart_restore_gb_usd)
-    return None if kept is None or restored is None else kept + restored
+    return _sum(kept, restored)
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
 
 
 def _usd(quantity: Decimal | int, price: Decimal | None) -> Decimal | None:
@@ -202,11 +223,11 @@ def _notes(
     items: dict[str, Decimal | None], unbilled_reports: int, prices: Prices
 ) -> tuple[str, ...]:
     notes = [_unpriced_note(item, prices) for item, usd in items.items() if usd is None]
-    assumed = [
+    assumed = dict.fromkeys(
         _ITEM_NAMES[item]
         for price, item in _ITEM_OF_PRICE.items()
         if price in prices.assumed and items.get(item)
-    ]
+    )
     if assumed:
         names = ", ".join(assumed)
         notes.append(
