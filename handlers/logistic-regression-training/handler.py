@@ -91,6 +91,7 @@ def count_words(board, shard):
         "held_out": [row for row in rows if is_held_out(row[0])],
     }
     board.put(part_name(0, shard), part)
+    last_task["rows"] = len(rows)
 
 
 environment = {}  # matrices by training, so that later rounds need not count again

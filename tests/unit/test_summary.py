@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_lambda_ml.analysis.wording import money
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
+from pytest_lambda_ml.campaign.training_result import Training
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import (
     Configuration,
@@ -365,3 +366,30 @@ def test_the_short_summary_is_a_line_for_each_algorithm_its_troubles_and_the_bil
     assert "does not fit" in third
     assert rest[0].startswith("On AWS this campaign would have cost")
     assert rest[-1] == f"Run stored in {RUN_DIR}"
+
+
+def trained(functions: int, accuracies: tuple[float, ...], critical_path_ms: float) -> CellResult:
+    result = cell("trainer", concurrency=functions, batch_size=1)
+    training = Training(
+        functions=functions,
+        accuracy_by_round=accuracies,
+        accuracy_single_machine=0.7,
+        makespan_ms=9_000.0,
+        critical_path_ms=critical_path_ms,
+        shard_rows=(10,) * functions,
+    )
+    return replace(result, training=training)
+
+
+def test_a_training_has_a_table_of_its_own_and_nothing_per_item():
+    results = [cell(), trained(4, (0.65, 0.71), 2_500.0), trained(1, (0.69,), 5_000.0)]
+    text = render(results, width=120, run_dir=RUN_DIR)
+    table = text[text.index("trainer") :]
+    table = table[: table.index("On AWS")]
+    assert "1k items" not in table
+    assert "cheapest" not in table
+    rows = [line.split() for line in table.splitlines() if re.match(r" *\d", line)]
+    assert [row[0] for row in rows] == ["1", "4"]
+    assert rows[1][1:8] == ["2", "0.6500", "0.7100", "+0.0100", "9.0", "2.5", "2.00"]
+    assert rows[0][6:8] == ["5.0", "1.00"]
+    assert "1k items" in text, "the other cells have theirs"

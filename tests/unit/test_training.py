@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -13,8 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lambda_ml.campaign.correlate import correlate
-from pytest_lambda_ml.campaign.training import shards, training_figures
+from pytest_lambda_ml.campaign.figures import cell_figures
+from pytest_lambda_ml.campaign.training import shards
+from pytest_lambda_ml.campaign.training_result import (
+    Training,
+    speed_up,
+    training_figures,
+    training_of,
+)
 from pytest_lambda_ml.datasets import Dataset
+from pytest_lambda_ml.measure.pricing import load_prices
+from pytest_lambda_ml.model import Configuration
+from pytest_lambda_ml.store.plain import as_json, from_plain
 
 FOLDER = Path(__file__).parents[2] / "handlers" / "logistic-regression-training"
 
@@ -82,21 +93,61 @@ def test_shards_have_every_row_once_and_equal_sizes_whatever_the_order():
     )
 
 
-def test_figures_are_those_of_records_and_absent_where_no_record_tells():
-    told = [
-        {"round": 0, "shard": 0, "waited_ms": 0.0, "s3_writes": 4, "s3_reads": 1},
-        {"round": 1, "accuracy": 0.6, "waited_ms": 2.0, "s3_writes": 4, "s3_reads": 2},
-        {"round": 2, "accuracy": 0.75, "waited_ms": 0.0, "s3_writes": 4, "s3_reads": 2},
-    ]
+TOLD = [
+    {"round": 0, "shard": 0, "rows": 7, "waited_ms": 0.0, "s3_writes": 4, "s3_reads": 1},
+    {"round": 0, "shard": 1, "waited_ms": 0.0, "s3_writes": 4, "s3_reads": 1},
+    {"round": 1, "accuracy": 0.6, "waited_ms": 2.0, "s3_writes": 4, "s3_reads": 2},
+    {"round": 2, "accuracy": 0.75, "waited_ms": 0.0, "s3_writes": 4, "s3_reads": 2},
+    {"waited_ms": 9.0, "s3_writes": 1, "s3_reads": 0},
+]
+
+
+def invocations_of(told):
     events = []
     for i, figures in enumerate(told):
         identity = f"{i:05d}", request_id(i)
-        figures["quality_single_machine_accuracy"] = 0.7
+        figures = {**figures, "quality_single_machine_accuracy": 0.7}
         events += [start(*identity), record(*identity, figures=figures), report(request_id(i))]
-    names = [f"{i:05d}" for i in range(3)]
-    found = training_figures(correlate(RUN, published(*names), events), 1)
-    assert (found["rounds"], found["accuracy"], found["accuracy_one_shot"]) == (2, 0.75, 0.6)
-    assert found["accuracy_difference"] == pytest.approx(0.05)
-    assert found["s3_usd"] == pytest.approx(12 * 5e-6 + 5 * 4e-7)
-    assert found["critical_path_s"] > 0
-    assert training_figures((), 4)["accuracy"] is None
+    return correlate(RUN, published(*(f"{i:05d}" for i in range(len(told)))), events)
+
+
+def test_a_training_is_what_its_records_say():
+    training = training_of(invocations_of(TOLD), 2, 3.5)
+    assert training.accuracy_by_round == (0.6, 0.75)
+    assert (training.rounds, training.accuracy, training.accuracy_one_shot) == (2, 0.75, 0.6)
+    assert training.accuracy_difference == pytest.approx(0.05)
+    assert training.shard_rows == (7, None), "what no record says is no number"
+    assert training.makespan_ms == 3500
+    assert training.critical_path_ms > 0
+    assert speed_up(None, training) is None
+    assert speed_up(training, training) == 1
+
+
+def test_a_training_is_stored_and_read_back():
+    training = training_of(invocations_of(TOLD), 2, None)
+    assert from_plain(Training, json.loads(as_json(training))) == training
+
+
+def test_records_without_a_round_are_no_training():
+    assert training_of(invocations_of(TOLD[4:]), 2, 1.0) is None
+    assert training_of((), 2, None) is None
+
+
+def test_the_requests_that_functions_made_are_on_the_bill_at_the_region_s_price():
+    cell = Configuration(algorithm="a", memory_mb=512, concurrency=2, batch_size=1)
+    invocations = invocations_of(TOLD)
+    for region, usd in (
+        ("us-east-1", 17 * 5e-6 + 6 * 4e-7),
+        ("eu-west-2", 17 * 5.3e-6 + 6 * 4.2e-7),
+    ):
+        cost = cell_figures(
+            invocations,
+            cell,
+            load_prices().prices(region),
+            published_bytes=0,
+            log_bytes=0,
+            makespan_s=None,
+        ).cost_total
+        figures = training_figures(training_of(invocations, 2, None), cost)
+        assert figures["s3_usd"] == pytest.approx(usd)
+        assert figures["cost_usd_total"] > usd

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_ml.campaign.figures import cell_figures, count_outcomes
 from pytest_lambda_ml.campaign.result import CellFigures
+from pytest_lambda_ml.campaign.training_result import Training, training_of
 from pytest_lambda_ml.errors import PriceError, RunStoreError
 from pytest_lambda_ml.measure.pricing import Cost, load_prices
 from pytest_lambda_ml.model import Configuration, Outcome, Outcomes, Provenance, StartType
@@ -56,6 +57,7 @@ class RunCell:
 
     ``invocations`` has a row per REPORT and the columns of `store.invocations`: numbers are float64
     with NaN where absent, ``counts`` and ``cold`` are booleans, words are categories, ids strings.
+    ``training`` is there where the cell trained a model: its messages are then no items.
     """
 
     configuration: Configuration
@@ -64,6 +66,7 @@ class RunCell:
     provenance: Provenance
     partial: bool
     invocations: pd.DataFrame
+    training: Training | None = None
 
     @property
     def cell_id(self) -> str:
@@ -181,6 +184,7 @@ def _cell(told: Mapping[str, Any], frame: pd.DataFrame) -> RunCell:
         figures=from_plain(CellFigures, figures, cost_total=from_plain(Cost, cost)),
         provenance=from_plain(Provenance, told["provenance"]),
         partial=bool(told.get("partial")),
+        training=from_plain(Training, training) if (training := told.get("training")) else None,
         invocations=frame,
     )
 
@@ -318,5 +322,6 @@ def _unfinished(
             notes=("the run was killed in this cell: log ingestion is not in its cost",),
         ),
         partial=True,
+        training=training_of(invocations, configuration.concurrency, None),
         invocations=frame,
     )

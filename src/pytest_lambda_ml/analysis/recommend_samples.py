@@ -59,8 +59,8 @@ class CellSamples:
 
 
 def samples_of_results(results: Iterable[CellResult]) -> tuple[CellSamples, ...]:
-    """The samples of cells just measured."""
-    return tuple(samples_of_result(result) for result in results)
+    """The samples of cells just measured, trainings left out: their messages are no items."""
+    return tuple(samples_of_result(result) for result in results if result.training is None)
 
 
 def samples_of_result(result: CellResult) -> CellSamples:
@@ -113,8 +113,8 @@ def _column(rows: Sequence[tuple[object, ...]], index: int) -> NDArray[np.float6
 
 
 def samples_of_run(run: Run) -> tuple[CellSamples, ...]:
-    """The samples of a stored run's cells; invocations that lack a figure are left out."""
-    return tuple(_samples_of_cell(cell) for cell in run.cells)
+    """The same of a stored run's cells; invocations that lack a figure are left out."""
+    return tuple(_samples_of_cell(cell) for cell in run.cells if cell.training is None)
 
 
 def _samples_of_cell(cell: RunCell) -> CellSamples:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.campaign.figures import cell_figures, count_outcomes
-from pytest_lambda_ml.campaign.honesty import describe_provenance
+from pytest_lambda_ml.campaign.honesty import describe_provenance, promise_notes
 from pytest_lambda_ml.campaign.plan import parallel_invocations
 from pytest_lambda_ml.campaign.quality import compare_outputs
 from pytest_lambda_ml.campaign.result import CellResult
+from pytest_lambda_ml.campaign.training_result import training_of
 from pytest_lambda_ml.model import Outcome
 
 if TYPE_CHECKING:
@@ -43,23 +44,24 @@ def assemble_result(
     configuration = function.configuration
     invocations = correlator.finish()
     sizes = {message.sample_id: message.size_bytes for message in messages}
+    figures = cell_figures(
+        invocations,
+        configuration,
+        price_table.prices(backend.region, configuration.architecture),
+        published_bytes=sum(sizes[item.sample_id] for item in invocations),
+        log_bytes=correlator.log_bytes,
+        makespan_s=correlator.makespan_s,
+        quality=compare_outputs(
+            invocations,
+            dict(zip((message.sample_id for message in messages), expected, strict=False)),
+        ),
+    )
     return CellResult(
         run_id=run_id,
         configuration=configuration,
         outcomes=count_outcomes(correlator.published, invocations),
         invocations=invocations,
-        figures=cell_figures(
-            invocations,
-            configuration,
-            price_table.prices(backend.region, configuration.architecture),
-            published_bytes=sum(sizes[item.sample_id] for item in invocations),
-            log_bytes=correlator.log_bytes,
-            makespan_s=correlator.makespan_s,
-            quality=compare_outputs(
-                invocations,
-                dict(zip((message.sample_id for message in messages), expected, strict=False)),
-            ),
-        ),
+        figures=figures,
         provenance=describe_provenance(
             backend,
             configuration,
@@ -69,9 +71,10 @@ def assemble_result(
             weights=function.weights,
             parallel=parallel_invocations(configuration, backend.capacity_vcpu),
             reserved=function.reserved,
-            notes=function.notes,
+            notes=(*function.notes, *promise_notes(configuration, function.promised, figures)),
         ),
         partial=partial,
+        training=training_of(invocations, configuration.concurrency, correlator.makespan_s),
     )
 
 
@@ -88,6 +91,7 @@ def stored_cell(result: CellResult) -> dict[str, object]:
         "cost_usd_total": result.figures.cost_total.total_usd,
         "provenance": result.provenance,
         "partial": result.partial,
+        "training": result.training,
         "not_succeeded": [
             item for item in result.invocations if item.outcome is not Outcome.SUCCEEDED
         ],

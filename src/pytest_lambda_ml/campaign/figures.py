@@ -6,7 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from pytest_lambda_ml.campaign.cold_start import loaded_inside, made_ready_ms, waterfall
-from pytest_lambda_ml.campaign.ml_units import QUALITY_PREFIX, ml_units, reported_quality
+from pytest_lambda_ml.campaign.ml_units import (
+    QUALITY_PREFIX,
+    ml_units,
+    reported_count,
+    reported_quality,
+)
 from pytest_lambda_ml.campaign.quality import Quality
 from pytest_lambda_ml.campaign.result import CellFigures
 from pytest_lambda_ml.measure.pricing import gb_seconds, invocation_cost, total_cost
@@ -86,6 +91,8 @@ def cell_figures(
             prices,
             snapshot_mb=configuration.snapshot_mb,
             through_sns=configuration.trigger == "sns",
+            s3_writes=reported_count(invocations, "s3_writes"),
+            s3_reads=reported_count(invocations, "s3_reads"),
         ),
         makespan_s=makespan_s,
         effective_concurrency=max_overlap(_busy_ms(invocations)),

@@ -2,7 +2,8 @@
 
 A handler's ``figures()`` reports them by these names: ``prompt_tokens`` and ``new_tokens`` of the
 batch, and ``time_to_first_token_ms`` from the batch's start. What its training measured of the
-model's quality (quality.json) comes with them, each name with `QUALITY_PREFIX` before it.
+model's quality (quality.json) comes with them, each name with `QUALITY_PREFIX` before it. The
+requests to S3 that a handler makes, ``s3_writes`` and ``s3_reads``, are on the bill.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 
     Figures = Mapping[str, Any]
 
-__all__ = ["QUALITY_PREFIX", "ml_units", "quality_of", "reported_quality", "units_of"]
+__all__ = [
+    "QUALITY_PREFIX",
+    "ml_units",
+    "quality_of",
+    "reported_count",
+    "reported_quality",
+    "units_of",
+]
 
 QUALITY_PREFIX = "quality_"
 MEDIAN = 50
@@ -78,6 +86,12 @@ def units_of(
 def reported_quality(invocations: Iterable[Invocation]) -> dict[str, float]:
     """What the records say of the model's quality, by name; all environments run the same model."""
     return quality_of(item.record.figures for item in invocations if item.record)
+
+
+def reported_count(invocations: Iterable[Invocation], name: str) -> int:
+    """The sum of a figure that handlers count, over those that report it: ``s3_reads``, say."""
+    told = (item.record.figures.get(name) for item in invocations if item.record)
+    return sum(int(count) for count in told if isinstance(count, int | float))
 
 
 def quality_of(figures: Iterable[Figures]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_lambda_ml.campaign.training_result import Training
     from pytest_lambda_ml.measure.pricing import Cost
     from pytest_lambda_ml.model import Configuration, Invocation, Outcomes, Provenance
 
@@ -76,3 +77,4 @@ class CellResult:
     provenance: Provenance
     partial: bool = False
     partial_reason: str | None = None
+    training: Training | None = None

@@ -7,12 +7,12 @@ out in a fixed order rather than wrapped.
 from __future__ import annotations
 
 import io
-import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pytest_lambda_ml.analysis.terminal_table import wrapped
 from pytest_lambda_ml.plugin.summary_bill import lines_beneath
 from pytest_lambda_ml.plugin.summary_remarks import (
     best_lines,
@@ -20,7 +20,8 @@ from pytest_lambda_ml.plugin.summary_remarks import (
     quality_lines,
     trouble_lines,
 )
-from pytest_lambda_ml.plugin.summary_table import print_cells
+from pytest_lambda_ml.plugin.summary_table import CELL_FIGURES, print_cells
+from pytest_lambda_ml.plugin.summary_training import training_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,22 +49,27 @@ def render(
     advice = advice or {}
     parts = []
     ordered = sorted(results, key=_first_seen(results))
-    for algorithm, group in groupby(ordered, key=lambda r: r.configuration.algorithm):
+    for (algorithm, _), group in groupby(ordered, key=_table):
         rows = sorted(group, key=_grid_order)
         said = advice.get(algorithm)
         if short:
             lines = [f"{algorithm}: {said}" if said else algorithm, *trouble_lines(rows)]
-            parts += [_wrap(line, width, "  " if i else "") for i, line in enumerate(lines)]
+            parts += [wrapped(line, width, "  " if i else "") for i, line in enumerate(lines)]
         else:
             parts.append(_algorithm(algorithm, rows, said, width=width, color=color))
-    parts += [_wrap(line, width, "") for line in lines_beneath(results, run_dir, partial=partial)]
+    parts += [wrapped(line, width) for line in lines_beneath(results, run_dir, partial=partial)]
     return "\n".join(parts)
 
 
-def _first_seen(results: Sequence[CellResult]) -> Callable[[CellResult], int]:
+def _first_seen(results: Sequence[CellResult]) -> Callable[[CellResult], tuple[int, bool]]:
     algorithms = dict.fromkeys(result.configuration.algorithm for result in results)
     order = {algorithm: i for i, algorithm in enumerate(algorithms)}
-    return lambda result: order[result.configuration.algorithm]
+    return lambda result: (order[result.configuration.algorithm], result.training is not None)
+
+
+def _table(result: CellResult) -> tuple[str, bool]:
+    """Trainings have a table of their own: their messages are no items."""
+    return result.configuration.algorithm, result.training is not None
 
 
 def _grid_order(result: CellResult) -> tuple[object, ...]:
@@ -77,27 +83,18 @@ def _grid_order(result: CellResult) -> tuple[object, ...]:
 def _algorithm(
     algorithm: str, rows: list[CellResult], advice: str | None, *, width: int, color: bool
 ) -> str:
-    """One table and what has to be said about its cells."""
+    """One table and what has to be said about its cells, which are all trainings or none."""
     output = io.StringIO()
     console = Console(
         file=output, width=width, force_terminal=color, no_color=not color, highlight=False
     )
-    best = best_of(rows)
-    left_out = print_cells(console, algorithm, rows, best)
+    trained = rows[0].training is not None
+    best = {} if trained else best_of(rows)
+    figures = training_columns(rows) if trained else CELL_FIGURES
+    left_out = print_cells(console, algorithm, rows, best, figures)
     lines = [*best_lines(best), *quality_lines(rows), *trouble_lines(rows)]
     if advice:
         lines.insert(1 if best else 0, f"recommended: {advice}")
     if left_out:
         lines.append(f"a wider terminal also shows {', '.join(left_out)}")
-    return output.getvalue() + "".join(f"{_wrap(line, width, '  ')}\n" for line in lines)
-
-
-def _wrap(text: str, width: int, indent: str) -> str:
-    return textwrap.fill(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return output.getvalue() + "".join(f"{wrapped(line, width, '  ')}\n" for line in lines)

@@ -21,15 +21,7 @@ def lines_beneath(results: Sequence[CellResult], run_dir: str, *, partial: bool)
     total = sum((result.figures.cost_total for result in results), Cost())
     local = provenance.backend == "local"
     verb = "would have cost" if local else "cost"
-    items = {
-        "GB-seconds": total.gb_seconds_usd,
-        "requests": total.requests_usd,
-        "ephemeral storage": total.ephemeral_usd,
-        "SNS": total.sns_usd,
-        "log ingestion": total.logs_usd,
-        **({"SnapStart": total.snap_start_usd} if total.snap_start_usd != 0 else {}),
-    }
-    itemised = ", ".join(f"{name} {money(usd)}" for name, usd in items.items())
+    itemised = ", ".join(f"{name} {money(usd)}" for name, usd in total.itemised.items())
     bill = (
         f"On AWS this campaign {verb} {money(total.total_usd)}: {itemised} "
         f"({_regions(results)}, {provenance.architecture}, list prices of "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.campaign.result import CellResult
 
-__all__ = ["print_cells"]
+__all__ = ["CELL_FIGURES", "Figure", "print_cells"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _memory(result: CellResult) -> str:
     return ABSENT if used is None else f"{used} ({used / result.configuration.memory_mb:.0%})"
 
 
-FIGURES = (
+CELL_FIGURES = (
     Figure(Column("memory\nMB"), lambda r: str(r.configuration.memory_mb)),
     Figure(Column("engine\n", left=True), lambda r: r.configuration.engine, constant="engine {}"),
     Figure(
@@ -93,14 +93,18 @@ FIGURES = (
 
 
 def print_cells(
-    console: Console, title: str, rows: Sequence[CellResult], best: Mapping[str, CellResult]
+    console: Console,
+    title: str,
+    rows: Sequence[CellResult],
+    best: Mapping[str, CellResult],
+    figures: Sequence[Figure] = CELL_FIGURES,
 ) -> list[str]:
     """Print a title, with what all rows have in common, and the table.
 
     Returns the headings of the columns for which it is too narrow.
     """
     told, columns = [title], {}
-    for figure in FIGURES:
+    for figure in figures:
         values = [figure.write(row) for row in rows]
         same = len(set(values)) == 1
         if figure.constant and same:
