@@ -97,7 +97,7 @@ def test_a_failed_event_waits_one_and_then_two_minutes() -> None:
     made.advance(0)
     made.finished(1, 10, failed=True, resident_mb=50)
     assert made.advance(10) == []
-    assert made.next_wake(10) == 70
+    assert made.next_wake() == 70
     assert made.advance(70) == [Dispatch(1, "e1")]
     made.finished(1, 80, failed=True, resident_mb=50)
     assert made.advance(199) == []
@@ -147,6 +147,45 @@ def test_a_removed_function_gives_back_what_it_had() -> None:
     assert environments == (1,)
     assert sorted(requests) == ["e1", "e2", "e3"]
     assert (made.outstanding, made.committed_mb, made.promised_vcpu) == (0, 0, 0)
+
+
+def test_an_event_whose_environment_dies_before_it_begins_waits_for_another() -> None:
+    made = scheduler(events=2, reserved_concurrency=1)
+    made.advance(0)
+    made.ready(1, 50)
+    assert made.advance(1) == [Dispatch(1, "e1")]
+    made.gone(1)
+    assert made.advance(2) == [Start(2, "f")]
+    made.ready(2, 50)
+    assert made.advance(3) == [Dispatch(2, "e1")]
+    made.finished(2, 4, failed=False, resident_mb=50)
+    assert made.advance(4) == [Ended("e1", 1, failed=False), Dispatch(2, "e2")]
+
+
+def test_the_environment_that_was_idle_last_is_used_first() -> None:
+    made = scheduler(events=2)
+    made.advance(0)
+    made.ready(1, 50)
+    made.ready(2, 50)
+    made.advance(1)
+    for number in (2, 1):
+        made.finished(number, 2, failed=False, resident_mb=50)
+    made.advance(2)
+    made.submit("f", "e3", 3, asynchronous=True)
+    assert made.advance(3) == [Dispatch(1, "e3")]
+
+
+def test_a_raised_age_lets_an_event_wait_for_its_next_attempt() -> None:
+    made = scheduler(events=1, maximum_event_age_s=60)
+    made.advance(0)
+    made.ready(1, 50)
+    made.advance(1)
+    made.finished(1, 20, failed=True, resident_mb=50)
+    assert made.next_wake() == 60
+    made.configure("f", FunctionLimits(512, maximum_event_age_s=600))
+    assert made.advance(60) == []
+    assert made.next_wake() == 80
+    assert made.advance(80) == [Dispatch(1, "e1")]
 
 
 class Histories(RuleBasedStateMachine):
@@ -212,6 +251,14 @@ class Histories(RuleBasedStateMachine):
             self.idle.add(number)
         self.advance()
 
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def die_before_it_begins(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.running)))
+        del self.running[number]
+        self.made.gone(number)
+        self.advance()
+
     @rule(seconds=st.sampled_from([0.0, 1.0, 60.0, 121.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -256,7 +303,7 @@ class Histories(RuleBasedStateMachine):
             self.submitted[request] for request in self.submitted if request not in self.ended
         }
         runnable = [name for name in queued if self.limits[name].concurrency > 0]
-        wake = self.made.next_wake(self.now)
+        wake = self.made.next_wake()
         assert not runnable or (wake is not None and wake > self.now)
 
 

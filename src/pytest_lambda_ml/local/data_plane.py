@@ -214,8 +214,7 @@ class DataPlane:
         return invocation
 
     def _advance(self) -> None:
-        now = time.perf_counter()
-        for action in self._scheduler.advance(now):
+        for action in self._scheduler.advance(time.perf_counter()):
             match action:
                 case Start(number, arn):
                     self._start(number, self._functions[arn].spec)
@@ -233,15 +232,16 @@ class DataPlane:
                         self._invocations.pop(request_id).done.set()
         if self._awake is not None:
             self._awake.keep(awake=self._scheduler.throttled)
-        self._set_alarm(now)
+        self._set_alarm()
 
-    def _set_alarm(self, now: float) -> None:
-        wake_at = self._scheduler.next_wake(now)
+    def _set_alarm(self) -> None:
+        """Advance again in time. An alarm that rings too early does no harm, so it may stay."""
+        wake_at = self._scheduler.next_wake()
+        if wake_at is None or (self._wake is not None and self._wake.at <= wake_at):
+            return
         if self._wake is not None:
-            if not self._wake.cancelled and wake_at == self._wake.at:
-                return
             self._wake.cancel()
-        self._wake = None if wake_at is None else self._timetable.call_at(wake_at, self._ring)
+        self._wake = self._timetable.call_at(wake_at, self._ring)
 
     def _ring(self) -> None:
         with self._lock:

@@ -17,6 +17,8 @@ __all__ = ["Appointment", "Timetable"]
 
 _log = logging.getLogger(__name__)
 
+_TIDY_AT = 1000
+
 
 def _nothing() -> None:
     """What a cancelled appointment would do."""
@@ -42,6 +44,7 @@ class Timetable:
 
     def __init__(self) -> None:
         self._heap: list[Appointment] = []
+        self._tidy_at = _TIDY_AT
         self._numbers = count()
         self._changed = threading.Condition()
         self._closed = False
@@ -53,6 +56,8 @@ class Timetable:
         with self._changed:
             earliest = not self._heap or at < self._heap[0].at
             heapq.heappush(self._heap, appointment)
+            if len(self._heap) >= self._tidy_at:
+                self._tidy()
             if earliest:
                 self._changed.notify()
         return appointment
@@ -62,6 +67,12 @@ class Timetable:
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+    def _tidy(self) -> None:
+        """Let go of what was cancelled; most deadlines are, long before they would be due."""
+        self._heap = [item for item in self._heap if not item.cancelled]
+        heapq.heapify(self._heap)
+        self._tidy_at = max(_TIDY_AT, 2 * len(self._heap))
 
     def _run(self) -> None:
         while (appointment := self._next()) is not None:
