@@ -77,3 +77,20 @@ def test_a_report_that_cannot_be_drawn_stops_before_anything_is_measured(example
     assert got.returncode == 4
     assert got.has("--lambda-report: figures and reports need altair", "pytest-lambda-ml[report]")
     assert project.runs() == []
+
+
+def test_a_narrow_terminal_gets_the_whole_recommendation(reported) -> None:
+    project, _, _ = reported
+    limit = ("--max-p95-ms", "0.001")
+    asked = ("pytest-lambda-ml", "recommend", "latest")
+    for columns in (60, 80):
+        told = project.run(*asked, *limit, COLUMNS=str(columns))
+        assert told.has("no cell keeps the limits", "a wider terminal also shows")
+        assert "…" not in told.text
+        assert " ".join(told.text.split()).count("is above 0.001 ms") == 3
+        table = [line.rstrip() for line in told.text.splitlines()]
+        assert max(map(len, table)) <= columns
+    refused = project.run(*asked, "--weight", "0.3")
+    assert refused.returncode == 2
+    assert refused.has("--weight is of --objective balanced")
+    assert project.run(*asked, "--objective=balanced", "--weight=0.3").has("weight of cost 0.3")

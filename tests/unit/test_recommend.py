@@ -12,6 +12,7 @@ from recommend_cells import result, samples, store
 
 from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.analysis.recommend import recommend
+from pytest_lambda_ml.analysis.recommend_pool import pooled
 from pytest_lambda_ml.analysis.recommend_samples import (
     COLUMNS,
     CellSamples,
@@ -224,13 +225,47 @@ def test_the_rule_of_thumb_needs_its_memory_size() -> None:
     assert any("1024 MB was not measured" in line for line in sentences(told))
 
 
-def test_the_rule_of_thumb_names_the_engine_that_was_not_measured_at_its_memory_size() -> None:
-    told = advise(
-        samples(noisy(9), memory_mb=512, engine="fast"),
-        samples(noisy(90), memory_mb=1024, engine="reference"),
-    )
+def test_the_rule_of_thumb_falls_back_to_the_reference_engine() -> None:
+    """As beside a fast engine that was measured at small memory sizes alone."""
+    fast = samples(noisy(9), memory_mb=512, engine="fast")
+    told = advise(fast, *(samples(noisy(90, seed=n), memory_mb=1024 * n) for n in (1, 2)))
+    assert told.choice is not None
+    assert told.choice.configuration.engine == "fast"
+    (line,) = [line for line in sentences(told) if line.startswith("rule of thumb")]
+    assert "1024 MB with engine reference (89.6 ms at 1024 MB; engine fast was not" in line
+    assert "slower" in line
+    told = advise(fast, samples(noisy(90), memory_mb=1024, concurrency=7))
     assert told.rule is not None
-    assert told.rule.why == "1024 MB was not measured with engine fast"
+    assert told.rule.candidate is None
+    assert told.rule.why == "1024 MB was not measured with all else alike"
+
+
+def test_what_two_tests_measured_of_one_configuration_is_one_cell() -> None:
+    one, other = samples(noisy(100, 10)), samples(noisy(101, 12, seed=2), cold_ms=[900.0])
+    apart = replace(other, configuration=replace(other.configuration, timeout_s=90))
+    told = advise(one, apart, FASTEST)
+    assert len(told.candidates) == 2
+    both = next(each for each in told.candidates if each.configuration.memory_mb == 512)
+    assert both.warm_count == 22
+    assert both.cold_count == len(one.cold_billed_ms) + 1
+    cell = pooled([one, apart])[0]
+    assert cell.outcomes.succeeded == one.outcomes.succeeded + other.outcomes.succeeded
+    assert set(cell.environment[:10]).isdisjoint(cell.environment[10:])
+
+
+def test_where_cold_starts_are_what_is_not_known_more_of_them_are_asked_for() -> None:
+    rare = Traffic(24.0)  # one an hour: nearly all cold
+    cells = [
+        samples([100.0] * 50, cold_ms=noisy(mean, 4, cv=0.3, seed=seed), concurrency=concurrency)
+        for mean, seed, concurrency in ((900, 6, 2), (1000, 7, 4))
+    ]
+    told = advise(*cells, traffic=rare)
+    asked = [each for each in told.more if each.invocations]
+    assert asked
+    assert all(each.cold for each in asked)
+    assert any("cold invocations: raise --lambda-concurrency" in line for line in more_lines(told))
+    warm = advise(samples(noisy(100, 12, 0.3), memory_mb=512), samples(noisy(54, 12, 0.3, 8)))
+    assert not any(each.cold for each in warm.more)
 
 
 def test_a_cell_that_is_out_does_not_take_one_of_another_architecture_with_it() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.comparison import Verdict
-from pytest_lambda_ml.analysis.terminal_table import Column, print_table
+from pytest_lambda_ml.analysis.terminal_table import Column, print_table, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -99,7 +98,7 @@ def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
         styles = [COLOURS[row.verdict] if color else "" for row in comparison.rows]
         print_table(console, dict(zip(COLUMNS, values, strict=True)), styles)
     lines = [*_beneath(comparison), verdict_line(comparison)]
-    return output.getvalue() + "\n".join(textwrap.fill(line, width) for line in lines)
+    return output.getvalue() + "\n".join(wrapped(line, width) for line in lines)
 
 
 def as_markdown(comparison: Comparison) -> str:

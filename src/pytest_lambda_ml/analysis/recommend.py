@@ -8,7 +8,7 @@ traffic brings (see `analysis.traffic`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,7 @@ from pytest_lambda_ml.analysis.recommend_figures import (
     worth,
 )
 from pytest_lambda_ml.analysis.recommend_more import TOO_CLOSE, measure_more
+from pytest_lambda_ml.analysis.recommend_pool import pooled
 from pytest_lambda_ml.analysis.recommend_shrink import shrunk
 from pytest_lambda_ml.analysis.recommendation import (
     Candidate,
@@ -55,6 +56,7 @@ EQUAL = 1 + TOO_CLOSE
 """Scores closer than this are the same to whoever has to choose. Cost often hardly depends on
 memory, and no affordable number of samples tells which of two cells is a hair's breadth ahead."""
 
+REFERENCE = "reference"
 RULE_MEMORY_MB = 1024
 RULE_MS = 100.0
 THOUSAND = 1000
@@ -70,12 +72,13 @@ def recommend(
 ) -> tuple[Recommendation, ...]:
     """A recommendation per algorithm, in the order in which they come.
 
+    Cells of one configuration are taken together (`analysis.recommend_pool`).
     ``prices`` gives the prices of a region and an architecture. The same samples give the same
     answer: ``seed`` starts the draws.
     """
     generator = np.random.default_rng(seed)
     groups: dict[str, list[CellSamples]] = {}
-    for cell in cells:
+    for cell in pooled(cells):
         groups.setdefault(cell.configuration.algorithm, []).append(cell)
     answers = []
     for algorithm, group in groups.items():
@@ -206,6 +209,7 @@ def _decide(
             weighed.alone,
             chosen,
             question.confidence,
+            [each.doubts_cold_starts(question) for each in found],
         ),
         rule=rule_of_thumb(choice, candidates),
         excluded=excluded,
@@ -265,29 +269,37 @@ def _notes(found: Sequence[Worth]) -> list[str]:
 
 
 def rule_of_thumb(choice: Candidate, candidates: Sequence[Candidate]) -> RuleOfThumb:
-    """What the thesis' rule says of cells that differ from the choice in nothing but memory."""
+    """What the thesis' rule says of cells that differ from the choice in nothing but memory.
 
-    def alike(each: Candidate) -> tuple[object, ...]:
-        cell = each.configuration
-        return cell.engine, cell.batch_size, cell.concurrency, cell.architecture, each.region
+    Where none of them has its memory size, of those of the reference engine.
+    """
 
-    sizes = sorted(
-        (each for each in candidates if alike(each) == alike(choice)),
-        key=lambda each: each.configuration.memory_mb,
-    )
-    at_rule = [each for each in sizes if each.configuration.memory_mb == RULE_MEMORY_MB]
-    if not at_rule:
-        engine = choice.configuration.engine
-        others = any(each.configuration.engine != engine for each in candidates)
-        of_which = f" with engine {engine}" if others else ""
-        return RuleOfThumb(candidate=None, why=f"1024 MB was not measured{of_which}")
-    if at_rule[0].duration_ms_mean <= RULE_MS:
-        return RuleOfThumb(
-            candidate=at_rule[0], why=f"{at_rule[0].duration_ms_mean:.1f} ms at 1024 MB"
+    def alike(each: Candidate, engine: str) -> bool:
+        cell = replace(each.configuration, memory_mb=0, timeout_s=0)
+        asked = replace(choice.configuration, memory_mb=0, timeout_s=0, engine=engine)
+        return cell == asked and each.region == choice.region
+
+    own = choice.configuration.engine
+    measured = any(each.configuration.memory_mb == RULE_MEMORY_MB for each in candidates)
+    missing = f"{RULE_MEMORY_MB} MB was not measured{' with all else alike' if measured else ''}"
+    for engine, aside in ((own, ""), (REFERENCE, f"; engine {own} was not measured there")):
+        larger = sorted(
+            (
+                each
+                for each in candidates
+                if alike(each, engine) and each.configuration.memory_mb >= RULE_MEMORY_MB
+            ),
+            key=lambda each: each.configuration.memory_mb,
         )
-    larger = [each for each in sizes if each.configuration.memory_mb >= RULE_MEMORY_MB]
+        if larger and larger[0].configuration.memory_mb == RULE_MEMORY_MB:
+            return _rule(larger, aside)
+    return RuleOfThumb(candidate=None, why=missing)
+
+
+def _rule(larger: Sequence[Candidate], aside: str) -> RuleOfThumb:
+    """The first that is fast enough, or the largest; the first has the rule's memory size."""
+    duration_ms = larger[0].duration_ms_mean
     taken = next((each for each in larger if each.duration_ms_mean <= RULE_MS), larger[-1])
-    return RuleOfThumb(
-        candidate=taken,
-        why=f"{at_rule[0].duration_ms_mean:,.0f} ms at 1024 MB is above 100 ms",
-    )
+    above = "" if duration_ms <= RULE_MS else " is above 100 ms"
+    told = f"{duration_ms:.1f}" if not above else f"{duration_ms:,.0f}"
+    return RuleOfThumb(candidate=taken, why=f"{told} ms at 1024 MB{above}{aside}")

@@ -27,17 +27,33 @@ __all__ = ["COLD", "COST", "P95", "TIME", "Worth", "missed_limit", "scores", "wo
 COST, TIME, P95, COLD = range(4)
 
 _PERCENT = 95
+_UNLIKELY, _MOST = 0.005, 0.5
 _MB_PER_GB, _MS_PER_S, _EPHEMERAL_MB_INCLUDED = 1024, 1000, 512
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """``point`` has shape (4,), ``draws`` (4, draws)."""
+    """``point`` has shape (4,), ``draws`` (4, draws).
+
+    ``cold_doubt`` is which part of the variance of cost and of time (2,) comes from cold starts.
+    """
 
     cell: CellSamples
     cold_share: float
     point: NDArray[np.float64]
     draws: NDArray[np.float64]
+    cold_doubt: NDArray[np.float64]
+
+    def doubts_cold_starts(self, question: Question) -> bool:
+        """Whether it is mostly cold starts of which too little is known to answer."""
+        if question.max_cold_ms is not None:
+            kept = float((self.draws[COLD] <= question.max_cold_ms).mean())
+            if _UNLIKELY < kept < 1 - _UNLIKELY:
+                return True
+        cost_decides = question.objective == "cost" or (
+            question.objective == "balanced" and question.weight >= _MOST
+        )
+        return bool(self.cold_doubt[COST if cost_decides else TIME] > _MOST)
 
 
 def worth(
@@ -68,7 +84,17 @@ def worth(
             draw_percentile(cell.cold_start_ms, _PERCENT, draws, generator),
         ]
     )
-    return Worth(cell, share, point[:, 0], drawn)
+    return Worth(cell, share, point[:, 0], drawn, _cold_doubt(share, drawn_warm, drawn_cold))
+
+
+def _cold_doubt(
+    share: float, warm: NDArray[np.float64], cold: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """See `Worth`: rows are billed and answering times; 0 without a cold start, or any doubt."""
+    of_cold = np.nan_to_num(share**2 * cold.var(axis=1))
+    both = of_cold + (1 - share) ** 2 * warm.var(axis=1)
+    doubt: NDArray[np.float64] = np.divide(of_cold, both, out=np.zeros(2), where=both > 0)
+    return doubt
 
 
 def _percentile(values: NDArray[np.float64]) -> float:

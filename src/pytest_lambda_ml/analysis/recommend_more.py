@@ -39,6 +39,7 @@ def measure_more(
     draws: NDArray[np.float64],
     chosen: int,
     confidence: float,
+    cold: Sequence[bool],
 ) -> tuple[MoreInvocations, ...]:
     """What each contender and the choice itself need on top; most needed first.
 
@@ -47,7 +48,7 @@ def measure_more(
     see with ``confidence`` (what it leaves is shared out over the contenders) that the contender is
     not better by `TOO_CLOSE`, both cells need their numbers times
     ``(z × standard error / difference)²``, the difference being the measured one and what is too
-    close.
+    close. ``cold`` (cells,) says whether it is the cold starts that are uncertain.
     """
     factors: dict[int, float] = {}
     contenders = [
@@ -66,8 +67,9 @@ def measure_more(
     asked = [
         MoreInvocations(
             configuration=cells[i].configuration,
-            invocations=_further(len(cells[i].warm_billed_ms), factor),
+            invocations=_further(_count(cells[i], cold=cold[i]), factor),
             difference=_relative(point, i, chosen),
+            cold=cold[i],
         )
         for i, factor in factors.items()
     ]
@@ -77,6 +79,10 @@ def measure_more(
             key=lambda each: (each.invocations is None, -(each.invocations or 0)),
         )
     )
+
+
+def _count(cell: CellSamples, *, cold: bool) -> int:
+    return len(cell.cold_billed_ms if cold else cell.warm_billed_ms)
 
 
 def _factor(gap: float, gaps: NDArray[np.float64], z: float, reference: float) -> float:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.model import Configuration
 
 __all__ = [
+    "LEGEND",
     "assumptions",
     "choice_name",
     "more_lines",
@@ -26,6 +27,13 @@ __all__ = [
 ]
 
 MOST_NAMED = 3
+
+LEGEND = (
+    "answer: time to an answer, mean of warm and cold as the traffic mixes them; warm: duration of "
+    "a warm invocation; cold: init and loading of a cold start; Pareto: no other cell is better in "
+    "both $ a month and warm p95."
+)
+"""What the figures of the candidates are."""
 
 
 def question_text(question: Question) -> str:
@@ -81,10 +89,10 @@ def sentences(told: Recommendation) -> list[str]:
             f"items, {choice.cold_share:.2%} cold starts); {regret_text(told)}"
         ),
         (
-            f"{milliseconds(choice.duration_ms_mean)} on average, p95 "
-            f"{milliseconds(choice.duration_ms_p95)}, cold start p95 "
+            f"an answer takes {milliseconds(choice.answer_ms_mean)} on average, cold starts "
+            f"included; warm p95 {milliseconds(choice.duration_ms_p95)}, cold p95 "
             f"{milliseconds(choice.cold_ms_p95)} ({choice.warm_count} warm and {choice.cold_count} "
-            "cold invocations)"
+            "cold invocations measured)"
         ),
         rule_text(told),
     ]
@@ -109,7 +117,9 @@ def rule_text(told: Recommendation) -> str:
     if rule is None or choice is None or rule.candidate is None:
         return f"{said}: {rule.why if rule else 'no cell to apply it to'}"
     other = rule.candidate
-    verdict = f"{said}: {other.configuration.memory_mb} MB ({rule.why})"
+    engine = other.configuration.engine
+    of_which = "" if engine == choice.configuration.engine else f" with engine {engine}"
+    verdict = f"{said}: {other.configuration.memory_mb} MB{of_which} ({rule.why})"
     if other.configuration == choice.configuration:
         return f"{verdict}, the same"
     more = other.usd_per_month - choice.usd_per_month
@@ -162,11 +172,14 @@ def one_line(told: Recommendation) -> str:
 
 def _listed(asked: list[MoreInvocations], names: dict[Configuration, str]) -> str:
     shown = "; ".join(
-        f"{names[each.configuration]} (+{each.invocations:,} invocations)"
+        f"{names[each.configuration]} (+{each.invocations:,} {'cold ' if each.cold else ''}"
+        f"invocation{'' if each.invocations == 1 else 's'})"
         for each in asked[:MOST_NAMED]
     )
     rest = len(asked) - MOST_NAMED
-    return shown + (f"; and {rest} more cells" if rest > 0 else "")
+    said = shown + (f"; and {rest} more cell{'' if rest == 1 else 's'}" if rest > 0 else "")
+    cold = any(each.cold for each in asked)
+    return said + ("; cold invocations: raise --lambda-concurrency" if cold else "")
 
 
 def _names(told: Recommendation) -> dict[Configuration, str]:

@@ -76,6 +76,7 @@ class Candidate:
 class MoreInvocations:
     """Where to measure more: ``invocations`` on top of those of the cell, None for too many.
 
+    They are ``cold`` ones where it is the cold starts of which too little is known, else warm.
     ``difference`` is by how much of the choice's score this cell is worse (of the choice itself:
     0), None where it misses a limit that it might keep. Cells closer than
     `recommend_more.TOO_CLOSE` are not worth telling apart.
@@ -84,13 +85,15 @@ class MoreInvocations:
     configuration: Configuration
     invocations: int | None
     difference: float | None
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOfThumb:
     """What the thesis' rule says: 1,024 MB, more where an execution takes longer than 100 ms.
 
-    ``candidate`` is the cell of the run that follows it, None where it was not measured.
+    ``candidate`` is the cell of the run that follows it, None where it was not measured: one that
+    differs from the choice in memory alone, or where there is none of 1,024 MB, in the engine too.
     """
 
     candidate: Candidate | None

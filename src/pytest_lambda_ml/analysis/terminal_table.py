@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
-__all__ = ["Column", "print_table"]
+__all__ = ["Column", "print_table", "wrapped"]
 
 GAP = 2
 """Characters between two columns: the box's divider and the padding."""
+
+
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ def print_table(
     ``styles`` are those of the rows. A console too narrow for what is never left out gets lines
     that are too long, not figures that are cut off.
     """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     needed = {column: column.width(values) for column, values in columns.items()}
     left_out: list[Column] = []
     for column in sorted((c for c in columns if c.drop), key=lambda c: c.drop):
@@ -68,3 +73,16 @@ def print_table(
         )
     console.print(table, width=max(console.width, sum(needed.values())), soft_wrap=False)
     return left_out
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Text in lines that fit; what belongs to a number stays with it, and what is copied whole."""
+    filled = textwrap.fill(
+        text.replace(" %", f"{_UNBROKEN}%").replace("> ", f">{_UNBROKEN}"),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return filled.replace(_UNBROKEN, " ")

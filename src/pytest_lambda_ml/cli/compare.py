@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from pytest_lambda_ml.cli.folder import run_root_option
+from pytest_lambda_ml.cli.width import output_width
 from pytest_lambda_ml.errors import RunStoreError, SettingError
 from pytest_lambda_ml.store.find_run import NAMES
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["compare"]
-
-PLAIN_WIDTH = 140
 
 
 @click.command(epilog=f"BASE and NEW are each {NAMES}.")
@@ -67,9 +65,8 @@ def compare(base: str, new: str, fail_on: tuple[str, ...], form: str, folder: Pa
     markdown = as_markdown(comparison)
     append_step_summary(markdown, os.environ)
     color = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if color or "COLUMNS" in os.environ else PLAIN_WIDTH
     click.echo(
-        markdown if form == "md" else as_table(comparison, width=width, color=color),
+        markdown if form == "md" else as_table(comparison, width=output_width(), color=color),
         nl=form != "md",
     )
     if fail_on and not comparison.compared:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pytest_lambda_ml.cli.folder import run_root_option
-from pytest_lambda_ml.cli.recommend import ask, question_options
+from pytest_lambda_ml.cli.question import ask, question_options
 
 __all__ = ["figures"]
 
