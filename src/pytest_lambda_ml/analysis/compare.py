@@ -81,7 +81,7 @@ def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) 
         new=tuple(key for key in news if key not in olds),
         vanished=tuple(key for key in olds if key not in news),
         cpu_loop_ratio=loop,
-        notes=tuple(differences(base, new, loop)),
+        notes=(*differences(base, new, loop), *_left_out(new)),
     )
 
 
@@ -140,11 +140,19 @@ def _check_baseline(base: Run, new: Run) -> None:
 
 
 def _cells(run: Run) -> dict[Configuration, list[RunCell]]:
-    """The cells by what they are; one that was measured more than once is one cell."""
+    """The cells by what they are; one that was measured more than once is one cell.
+
+    Trainings are left out: their messages are no items, and each is one sample of the whole.
+    """
     cells: dict[Configuration, list[RunCell]] = {}
-    for cell in run.cells:
+    for cell in (cell for cell in run.cells if cell.training is None):
         cells.setdefault(replace(cell.configuration, timeout_s=0), []).append(cell)
     return cells
+
+
+def _left_out(run: Run) -> list[str]:
+    names = [cell.cell_id for cell in run.cells if cell.training is not None]
+    return [f"trainings are not compared: {', '.join(names)}"] if names else []
 
 
 def _incomparable(name: str, limit: Limit, why: str) -> Row:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.analysis.recommendation import Recommendation
     from pytest_lambda_ml.measure.pricing import Prices
 
-__all__ = ["Figure", "algorithm_figures", "figures_of_run", "general_figures"]
+__all__ = ["Figure", "algorithm_figures", "figures_of_run", "general_figures", "training_figures"]
 
 MOST_ROWS = 40
 """Bars of one figure; of more cells the first so many are drawn, and the caption says so."""
@@ -47,13 +47,16 @@ def figures_of_run(
     told = {each.algorithm: each for each in recommendations}
     for algorithm, cells in cells_by_algorithm(run).items():
         yield from algorithm_figures(algorithm, cells, told.get(algorithm))
+    for algorithm, cells in cells_by_algorithm(run, trainings=True).items():
+        yield from training_figures(algorithm, cells)
 
 
-def cells_by_algorithm(run: Run) -> Mapping[str, list[RunCell]]:
-    """The cells of each algorithm, in the grid's order."""
+def cells_by_algorithm(run: Run, *, trainings: bool = False) -> Mapping[str, list[RunCell]]:
+    """The cells of each algorithm, in the grid's order: those of items, or the trainings."""
     groups: dict[str, list[RunCell]] = {}
     for cell in run.cells:
-        groups.setdefault(cell.configuration.algorithm, []).append(cell)
+        if (cell.training is not None) is trainings:
+            groups.setdefault(cell.configuration.algorithm, []).append(cell)
     return {algorithm: sorted(cells, key=_grid_order) for algorithm, cells in groups.items()}
 
 
@@ -232,6 +235,26 @@ def _requests(of: _Subject) -> Iterator[Figure]:
             "and processing.",
             chart=charts.requests_chart(requests),
             measured=of.measured([of.choice]),
+        )
+
+
+def training_figures(algorithm: str, cells: Sequence[RunCell]) -> Iterator[Figure]:
+    """A figure for each kind of function that trained; ``cells`` are trainings."""
+    from pytest_lambda_ml.analysis.figures_training import training_chart, training_frame
+
+    of = _Subject(algorithm, cells, None)
+    kinds = cell_names((cell.configuration for cell in cells), but=frozenset({"concurrency"}))
+    several = len(set(kinds.values())) > 1
+    for kind in dict.fromkeys(kinds.values()):
+        taken = [cell for cell in cells if kinds[cell.configuration] == kind]
+        memory_mb = taken[0].configuration.memory_mb
+        yield Figure(
+            name=_slug(f"training-{algorithm}" + (f"-{kind}" if several else "")),
+            title=f"{algorithm} over functions of {memory_mb:,} MB",
+            caption="Accuracy on held-out rows, time, and cost in all, over the number of "
+            "functions. The critical path is the makespan of functions that all start at once.",
+            chart=training_chart(training_frame(taken)),
+            measured=of.measured(taken),
         )
 
 

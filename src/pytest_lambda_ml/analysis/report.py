@@ -16,6 +16,7 @@ from pytest_lambda_ml.analysis.figures import (
     algorithm_figures,
     cells_by_algorithm,
     general_figures,
+    training_figures,
 )
 from pytest_lambda_ml.analysis.figures_data import COLUMNS as FIGURE_COLUMNS
 from pytest_lambda_ml.analysis.figures_files import check_drawing, inline_svg
@@ -125,6 +126,17 @@ def render_report(
                 "details": sheets.details_sheet(algorithm, cells),
             }
             for i, (algorithm, cells) in enumerate(groups.items(), start=1)
+        ],
+        trainings=[
+            {
+                "name": algorithm,
+                "anchor": f"training-{i}",
+                "figures": drawn(training_figures(algorithm, cells)),
+                "sheet": sheets.training_sheet(algorithm, cells),
+            }
+            for i, (algorithm, cells) in enumerate(
+                cells_by_algorithm(run, trainings=True).items(), start=1
+            )
         ],
         general=drawn(general_figures(run, table.prices(run.region, architecture))),
         facts=facts_of(run),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_ml.analysis.compare import Verdict, name_of
 from pytest_lambda_ml.analysis.compare_text import quantity, verdict_text
 from pytest_lambda_ml.analysis.wording import ABSENT, cell_names, money, number, probability
+from pytest_lambda_ml.campaign.training_result import alone_of, speed_up
 from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome
 
@@ -30,6 +31,7 @@ __all__ = [
     "cell_sheet",
     "comparison_sheets",
     "details_sheet",
+    "training_sheet",
     "trouble_of",
 ]
 
@@ -126,6 +128,48 @@ def details_sheet(algorithm: str, cells: Sequence[RunCell]) -> Sheet:
     )
 
 
+def training_sheet(algorithm: str, cells: Sequence[RunCell]) -> Sheet:
+    """What trainings over functions came to."""
+    names = cell_names(cell.configuration for cell in cells)
+    told = [(cell, cell.training) for cell in cells if cell.training]
+
+    def share(value: float | None, form: str = ".4f") -> str:
+        return ABSENT if value is None else format(value, form)
+
+    return Sheet(
+        caption=f"Trainings of {algorithm} over functions",
+        headings=(
+            "training",
+            "functions",
+            "rounds",
+            "accuracy, one average",
+            "accuracy",
+            "off the single machine",
+            "rows of a shard",
+            "makespan ms",
+            "critical path ms",
+            "speed-up at once",
+            "$ in all",
+        ),
+        rows=tuple(
+            (
+                names[cell.configuration] or algorithm,
+                f"{training.functions:,}",
+                f"{training.rounds:,}",
+                share(training.accuracy_one_shot),
+                share(training.accuracy),
+                share(training.accuracy_difference, "+.4f"),
+                number(max((rows for rows in training.shard_rows if rows), default=None), 0),
+                number(training.makespan_ms, 0),
+                number(training.critical_path_ms, 0),
+                number(speed_up(alone_of(cell, cells), training), 2),
+                money(cell.figures.cost_total.total_usd),
+            )
+            for cell, training in told
+        ),
+    )
+
+
 def _whole(cell: RunCell) -> bool:
     return cell.outcomes.succeeded == cell.outcomes.published
 
@@ -218,15 +262,7 @@ def _reason(cell: RunCell, outcome: Outcome) -> str:
 def bill_of(run: Run) -> Sheet:
     """The whole campaign, itemised."""
     total = sum((cell.figures.cost_total for cell in run.cells), Cost())
-    items = (
-        ("GB-seconds", total.gb_seconds_usd),
-        ("requests", total.requests_usd),
-        ("ephemeral storage", total.ephemeral_usd),
-        ("SNS", total.sns_usd),
-        ("log ingestion", total.logs_usd),
-        *([("SnapStart", total.snap_start_usd)] if total.snap_start_usd != 0 else []),
-        ("in all", total.total_usd),
-    )
+    items = (*total.itemised.items(), ("in all", total.total_usd))
     date = run.cells[0].provenance.price_date if run.cells else ABSENT
     verb = "would have cost on AWS" if run.backend == "local" else "cost"
     return Sheet(
