@@ -89,8 +89,14 @@ class Environment:
         return cold
 
 
+def loads_at_import():
+    """Whether the handler asks for it, or a snapshot of what is loaded now is restored later."""
+    snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+    return snapshot or getattr(handler, "INITIALIZE_AT_IMPORT", False)
+
+
 environment = Environment()
-if getattr(handler, "INITIALIZE_AT_IMPORT", False):
+if loads_at_import():
     environment.initialize()
 
 

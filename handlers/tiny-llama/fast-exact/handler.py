@@ -17,6 +17,7 @@ SAMPLING = {"sampling_temperature": 0.7, "sampling_topk": 50, "sampling_topp": 0
 @cache
 def initialize() -> TextGenerator:
     """Load tokenizer and model; weights are in the precision in which export.py stored them."""
+    template()
     return TextGenerator(ROOT / "model", threads=whole_vcpus(), new_tokens=NEW_TOKENS, **SAMPLING)
 
 
