@@ -16,7 +16,7 @@ PROJECT = {
         def process(batch): return [int(text.split()[1]) & 1 for text in batch]
         def figures(): return {"words": 2}
     """,
-    "even/same/handler.toml": "agreement_floor = 0.999",
+    "even/same/handler.toml": "agreement_floor = 0.999\nquality_floors = { cosine = 0.99 }",
     "even/off/handler.py": """
         def initialize(): pass
         def process(batch): return [int(text.split()[1]) & 1 if text[-1] != "7" else 0
@@ -98,6 +98,16 @@ def test_every_cell_records_how_near_it_is(ran):
     assert found["third-near"][0] is None
     assert found["third-near"][1] == pytest.approx(1e-8, rel=1e-3)
     assert found["third-far"][1] == pytest.approx(29 / 3 - 29 / 3.001)
+
+
+def test_a_promise_that_nothing_measured_is_said_in_the_run_and_the_summary(ran):
+    project, ended = ran
+    said = "even (same) promises cosine in its handler.toml, which was not measured"
+    notes = {cell["cell_id"]: cell["provenance"]["notes"] for cell in project.runs()[0]["cells"]}
+    assert [cell for cell, those in notes.items() if any(said in note for note in those)] == [
+        "even-same-1769-1-10"
+    ]
+    assert said in " ".join(ended.text.split())
 
 
 def test_saved_benchmarks_say_it_too_and_absent_is_null(ran):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from pytest_lambda_ml.campaign.figures import (
     extra_info,
     warm_samples_s,
 )
-from pytest_lambda_ml.campaign.honesty import cores_on_lambda, describe_provenance
+from pytest_lambda_ml.campaign.honesty import cores_on_lambda, describe_provenance, promise_notes
 from pytest_lambda_ml.campaign.result import CellFigures, CellResult
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.model import Configuration, Invocation, Provenance
@@ -325,6 +326,32 @@ def test_the_number_of_cores_that_the_handler_saw_is_compared_with_lambdas() -> 
 )
 def test_cores_on_lambda(memory_mb: int, cores: int) -> None:
     assert cores_on_lambda(memory_mb) == cores
+
+
+@pytest.mark.parametrize(
+    ("promised", "measured", "missing"),
+    [
+        (("cosine",), {"quality": {"cosine": 0.9}}, None),
+        (("cosine", "token_agreement"), {"quality": {"cosine": 0.9}}, "token agreement"),
+        (("agreement",), {"agreement": 0.0}, None),
+        (("agreement", "cosine"), {}, "agreement, cosine"),
+        (("max_difference",), {"max_difference": 0.0}, None),
+        (("max_difference",), {"unverified": 0}, "max difference"),
+        ((), {}, None),
+    ],
+)
+def test_a_promise_that_was_not_measured_is_said(
+    promised: tuple[str, ...], measured: dict[str, Any], missing: str | None
+) -> None:
+    figures = replace(figures_of(mixed()), **measured)
+    notes = [*promise_notes(configuration(engine="fast"), promised, figures)]
+    assert [note.split(" in its")[0] for note in notes] == (
+        [f"svm (fast) promises {missing}"] if missing else []
+    )
+
+
+def test_of_a_cell_without_an_answer_no_promise_is_said_to_be_unmeasured() -> None:
+    assert not [*promise_notes(configuration(), ["cosine"], figures_of(()))]
 
 
 def test_what_a_package_lacks_is_noted():

@@ -82,6 +82,13 @@ class HandlerFolder:
         made = any((self.path / script).is_file() for script in ("train.py", "export.py"))
         return made and self.path != self.root
 
+    @property
+    def promised(self) -> tuple[str, ...]:
+        """The names of the figures of which it promises something, as cells have them."""
+        outputs = {"agreement": self.agreement_floor, "max_difference": self.difference_ceiling}
+        held = (name for name, value in outputs.items() if value is not None)
+        return (*held, *self.quality_floors)
+
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every file of this engine as (POSIX name, path), sorted by name.
 

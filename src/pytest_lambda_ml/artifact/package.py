@@ -59,7 +59,8 @@ class Package:
     counts against Lambda's limits (an image's base is not counted). ``weights`` says where the
     model's weights come from (``"random-init"``, for example). ``target`` is ``None`` when the
     dependencies are left to the interpreter that runs it. ``external_artifacts`` are fetched from
-    S3 at initialisation. ``notes`` are sentences on what makes it slower than it could be.
+    S3 at initialisation. ``notes`` are sentences on what makes it slower than it could be,
+    ``promised`` the figures that its handler.toml promises something of.
     """
 
     zip_path: Path | None
@@ -73,6 +74,7 @@ class Package:
     external_artifacts: tuple[ExternalArtifact, ...] = ()
     image: Image | None = None
     notes: tuple[str, ...] = ()
+    promised: tuple[str, ...] = ()
 
     @property
     def dependencies(self) -> Literal["host", "package"]:

@@ -52,7 +52,7 @@ class DeployedFunction:
     alias and topic are called, if there are any, and ``version`` that version. ``answered`` says
     that its successes leave records or answers, ``since_ms`` from when on its log is read (AWS's
     clock), ``pause_s`` what lies between two messages; ``notes`` tell what is to be known of its
-    results.
+    results, ``promised`` which figures its handler promises something of.
     """
 
     configuration: Configuration
@@ -71,6 +71,7 @@ class DeployedFunction:
     since_ms: int | None = None
     pause_s: float = 0.0
     notes: tuple[str, ...] = ()
+    promised: tuple[str, ...] = ()
 
 
 class Deployer:
@@ -204,6 +205,7 @@ class Deployer:
             package_sha256=package.sha256,
             weights=package.weights,
             notes=package.notes,
+            promised=package.promised,
             messages=messages,
             reserved=reserved is not None,
         )

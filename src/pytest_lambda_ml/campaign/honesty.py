@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_lambda_ml.campaign.backend import Backend
+    from pytest_lambda_ml.campaign.result import CellFigures
     from pytest_lambda_ml.model import Configuration, Invocation, InvocationRecord
 
-__all__ = ["cores_on_lambda", "describe_provenance"]
+__all__ = ["cores_on_lambda", "describe_provenance", "promise_notes"]
 
 _CORES_FROM_MB = ((8846, 6), (7077, 5), (5308, 4), (3009, 3))
 """Memory from which a function sees that many cores; two below (observed; AWS documents only the
@@ -64,6 +65,26 @@ def describe_provenance(
             *_record_notes(configuration, records, models),
         ),
     )
+
+
+def promise_notes(
+    configuration: Configuration, promised: Iterable[str], figures: CellFigures
+) -> Iterator[str]:
+    """What handler.toml promises and this cell did not measure; nothing where nothing ran."""
+    if not figures.warm_count + figures.cold_starts:
+        return
+    measured = {
+        "agreement": figures.agreement,
+        # Outputs that cannot be traced fail the test, so they do not go unsaid.
+        "max_difference": figures.unverified or figures.max_difference,
+        **figures.quality,
+    }
+    missing = [name.replace("_", " ") for name in promised if measured.get(name) is None]
+    if missing:
+        yield (
+            f"{configuration.algorithm} ({configuration.engine}) promises {', '.join(missing)} in "
+            "its handler.toml, which was not measured: nobody knows whether it keeps it"
+        )
 
 
 def _machine_notes(backend: Backend, configuration: Configuration, parallel: int) -> Iterator[str]:

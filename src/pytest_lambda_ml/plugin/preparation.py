@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,7 @@ class Preparation:
         try:
             self.progress.say(subject, "training and packaging")
             artifacts = train(folder, dataset, self.settings.cache_dir)
-            return build_package(
+            package = build_package(
                 folder,
                 artifacts,
                 self.settings.cache_dir,
@@ -119,6 +120,7 @@ class Preparation:
                 base_image=self.settings.base_image,
                 image_builder=self.settings.image_builder,
             )
+            return replace(package, promised=folder.promised)
         finally:
             self.progress.clear()
 
