@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.analysis.compare import Verdict, name_of
 from pytest_lambda_ml.analysis.compare_text import quantity, verdict_text
+from pytest_lambda_ml.analysis.comparison import Verdict, name_of
 from pytest_lambda_ml.analysis.wording import ABSENT, cell_names, money, number, probability
 from pytest_lambda_ml.campaign.training_result import alone_of, speed_up
 from pytest_lambda_ml.measure.pricing import Cost
@@ -18,7 +18,7 @@ from pytest_lambda_ml.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_lambda_ml.analysis.compare import Comparison, Row
+    from pytest_lambda_ml.analysis.comparison import Comparison, Row
     from pytest_lambda_ml.analysis.load import Run, RunCell
     from pytest_lambda_ml.analysis.recommendation import Recommendation
     from pytest_lambda_ml.campaign.result import CellFigures
