@@ -41,6 +41,11 @@ output "runner_policy_arn" {
   value       = aws_iam_policy.runner.arn
 }
 
+output "existing_functions_policy_arn" {
+  description = "Further policy of those who benchmark existing_functions; null without them."
+  value       = one(aws_iam_policy.existing_functions[*].arn)
+}
+
 output "runner_role_arn" {
   description = "Role for aws-actions/configure-aws-credentials; null without github_repository."
   value       = one(aws_iam_role.runner[*].arn)

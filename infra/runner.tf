@@ -5,7 +5,35 @@ resource "aws_iam_policy" "runner" {
   policy      = templatefile("${path.module}/policies/runner.json", local.names)
 }
 
+# What it may do with functions that are not the base's: a policy of its own, so that the base's stays the same.
+resource "aws_iam_policy" "existing_functions" {
+  count = length(var.existing_functions) > 0 ? 1 : 0
+
+  name        = "${local.role_prefix}-existing-functions"
+  description = "Benchmark functions that exist already with pytest-lambda-ml"
+  policy      = templatefile("${path.module}/policies/existing-function.json", local.existing_functions)
+}
+
+resource "aws_iam_role_policy_attachment" "existing_functions" {
+  count = local.github_runner && length(var.existing_functions) > 0 ? 1 : 0
+
+  role       = one(aws_iam_role.runner[*].name)
+  policy_arn = one(aws_iam_policy.existing_functions[*].arn)
+}
+
 locals {
+  existing_log_groups = concat(
+    [for arn in var.existing_functions : "/aws/lambda/${split(":", arn)[6]}"],
+    var.existing_log_groups,
+  )
+
+  # Each placeholder stands between the quotation marks of a list.
+  existing_functions = {
+    functions  = join("\", \"", var.existing_functions)
+    versions   = join("\", \"", [for arn in var.existing_functions : "${arn}:*"])
+    log_groups = join("\", \"", [for name in local.existing_log_groups : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"])
+  }
+
   github_runner = var.github_repository != null
   new_provider  = local.github_runner && var.github_oidc_provider_arn == null
   provider_arn  = local.new_provider ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_oidc_provider_arn

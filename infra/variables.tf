@@ -64,6 +64,28 @@ variable "github_oidc_provider_arn" {
   }
 }
 
+variable "existing_functions" {
+  description = "ARNs of functions outside the base that the runner may benchmark (lambda_benchmark(function=...)): invoke them, and publish versions and aliases of them; empty: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.existing_functions : can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+$", arn))])
+    error_message = "existing_functions are ARNs of functions, without qualifier and wildcards."
+  }
+}
+
+variable "existing_log_groups" {
+  description = "Names of the log groups of existing_functions where they are not /aws/lambda/NAME."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.existing_log_groups : can(regex("^[A-Za-z0-9_/.#-]{1,512}$", name))])
+    error_message = "existing_log_groups are names of log groups, without wildcards."
+  }
+}
+
 variable "package_days" {
   description = "Days after which packages and models in the bucket expire; the next run uploads what it needs again."
   type        = number

@@ -27,6 +27,10 @@ run "no_one_is_told_and_no_one_let_in_unless_asked" {
     condition     = length(aws_iam_role.runner) == 0 && length(aws_iam_openid_connect_provider.github) == 0
     error_message = "A role for GitHub Actions was planned without a repository."
   }
+  assert {
+    condition     = length(aws_iam_policy.existing_functions) == 0
+    error_message = "The runner may touch functions that nobody named."
+  }
 }
 
 run "names_follow_the_region_and_the_partition" {
@@ -102,6 +106,34 @@ run "github_actions_of_one_branch" {
   }
 }
 
+run "functions_that_exist_already_by_their_arn" {
+  command = plan
+
+  variables {
+    github_repository   = "octo/benchmarks"
+    existing_functions  = ["arn:aws-cn:lambda:cn-north-1:123456789012:function:one", "arn:aws-cn:lambda:cn-north-1:123456789012:function:two"]
+    existing_log_groups = ["/ours"]
+  }
+
+  assert {
+    condition = jsondecode(one(aws_iam_policy.existing_functions).policy).Statement[1].Resource == [
+      "arn:aws-cn:lambda:cn-north-1:123456789012:function:one:*",
+      "arn:aws-cn:lambda:cn-north-1:123456789012:function:two:*",
+    ]
+    error_message = "Something other than versions of the two functions may be deleted."
+  }
+  assert {
+    condition = jsondecode(one(aws_iam_policy.existing_functions).policy).Statement[2].Resource == [
+      for name in ["/aws/lambda/one", "/aws/lambda/two", "/ours"] : "arn:aws-cn:logs:cn-north-1:123456789012:log-group:${name}"
+    ]
+    error_message = "The functions' logs may not be read, or others may."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy_attachment.existing_functions) == 1
+    error_message = "The role for GitHub Actions does not get the policy."
+  }
+}
+
 run "no_publisher" {
   command = plan
 
@@ -124,6 +156,8 @@ run "what_is_not_legal_is_refused" {
     github_repository        = "octo/*"
     github_subject           = "*"
     github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.org"
+    existing_functions       = ["arn:aws:lambda:eu-west-1:123456789012:function:*"]
+    existing_log_groups      = ["/aws/*"]
     package_days             = 0
     images_kept              = 1.5
     datasets                 = { emotion = "no/such/file.csv" }
@@ -140,6 +174,8 @@ run "what_is_not_legal_is_refused" {
     var.github_repository,
     var.github_subject,
     var.github_oidc_provider_arn,
+    var.existing_functions,
+    var.existing_log_groups,
     var.package_days,
     var.images_kept,
     var.datasets,

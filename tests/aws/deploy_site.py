@@ -41,7 +41,7 @@ class Site:
         self.run_id = token_hex(4)
         self.path = folder / f"ledger-{self.run_id}.jsonl"
         self.ledger = Ledger(
-            self.path, run_id=self.run_id, region="eu-west-1", endpoint_url=clients.endpoint_url
+            self.path, run_id=self.run_id, region=clients.region, endpoint_url=clients.endpoint_url
         )
         self.deployer = Deployer(
             clients,

@@ -72,10 +72,18 @@ class RecordingClients(AwsClients):
         self.needed: dict[Permission, str] = {}
 
     def client(self, service: str) -> Any:
-        known = service in self._clients
-        client = super().client(service)
-        if not known:
-            client.meta.events.register("provide-client-params", self._keep(service))
+        return self._recorded(super().client(service), service)
+
+    def impatient(self) -> Any:
+        return self._recorded(super().impatient(), "lambda")
+
+    def waiting(self, timeout_s: float, in_flight: int) -> Any:
+        return self._recorded(super().waiting(timeout_s, in_flight), "lambda")
+
+    def _recorded(self, client: Any, service: str) -> Any:
+        """The client, whose calls are written down: once, however often it is asked for."""
+        keep = self._keep(service)
+        client.meta.events.register("provide-client-params", keep, unique_id="record permissions")
         return client
 
     def _keep(self, service: str) -> Callable[..., None]:
@@ -131,7 +139,8 @@ def resources(service: str, action: str, params: Mapping[str, Any], region: str)
     match service:
         case "lambda":
             name = params.get("FunctionName") or params["Resource"]
-            yield name if name.startswith("arn:") else f"{start}:function:{name}"
+            arn = name if name.startswith("arn:") else f"{start}:function:{name}"
+            yield f"{arn}:{params['Qualifier']}" if "Qualifier" in params else arn
         case "sns":
             arn = params.get("TopicArn") or params.get("ResourceArn")
             yield arn or f"{start}:{params['Name']}"

@@ -16,7 +16,7 @@ from pytest_lambda_ml.aws.checkup import (
     limits_finding,
     principal_of,
 )
-from pytest_lambda_ml.aws.policies import policy_actions
+from pytest_lambda_ml.aws.policies import existing_function_values, policy_actions
 from pytest_lambda_ml.aws.session import AwsClients
 from pytest_lambda_ml.cli import cli
 from pytest_lambda_ml.local.checkup import check_machine
@@ -119,6 +119,22 @@ def test_every_action_of_the_policies_is_simulated_on_a_resource_of_its_own(
     )
 
 
+def test_functions_that_exist_are_simulated_each_and_deleted_only_by_version(
+    clients: AwsClients,
+) -> None:
+    start = "arn:aws:lambda:eu-west-1:123456789012:function"
+    arns = [f"{start}:words", f"{start}:more"]
+    simulator = Simulator(clients, "lambda:UpdateFunctionConfiguration")
+    got = check_permissions(clients, ROLE, ["existing-function"], existing_function_values(arns))
+    assert got.detail == "denied: lambda:UpdateFunctionConfiguration"
+    assert "infra/policies/existing-function.json" in got.advice
+    assert simulator.asked["lambda:DeleteFunction"] == [f"{arn}:doctor" for arn in arns]
+    assert simulator.asked["logs:FilterLogEvents"] == [
+        f"arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/{name}"
+        for name in ("words", "more")
+    ]
+
+
 def test_what_has_no_name_is_not_simulated_and_said(clients: AwsClients) -> None:
     simulator = Simulator(clients)
     names = {name: BASE[name] for name in BASE if name not in {"bucket", "repository"}}
@@ -147,14 +163,15 @@ def test_the_command_takes_what_pytest_takes_of_a_base(
     made.endpoint_url = None
     monkeypatch.setattr("pytest_lambda_ml.aws.session.AwsClients", lambda *_, **__: made)
     role = "arn:aws:iam::123456789012:role/our/function"
-    given = ["--lambda-role", role, "--lambda-bucket", "our-bucket"]
+    given = ["--lambda-role", role, "--lambda-bucket", "our-bucket", "--function", "words"]
     got = CliRunner(env={"PYTEST_LAMBDA_ML_CLUSTER": "ours"}).invoke(
         cli, ["doctor", "--aws-region", "eu-west-1", *given]
     )
     assert got.exit_code == 0, got.output
     assert asked == {
-        "policies": ["runner"],
+        "policies": ["runner", "existing-function"],
         "names": {
+            **existing_function_values(["arn:aws:lambda:eu-west-1:123456789012:function:words"]),
             "function_role": "our/function",
             "bucket": "our-bucket",
             "cluster": "ours",

@@ -9,11 +9,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_ml.errors import DeploymentError
 
-__all__ = ["policies_folder", "policy_actions", "policy_document", "policy_placeholders"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "existing_function_values",
+    "policies_folder",
+    "policy_actions",
+    "policy_document",
+    "policy_placeholders",
+]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -37,6 +46,21 @@ def policy_document(name: str, **values: str) -> str:
     Raises `KeyError` for a placeholder without a value.
     """
     return json.dumps(json.loads(_template(name).substitute(values)), separators=(",", ":"))
+
+
+def existing_function_values(arns: Sequence[str]) -> dict[str, str]:
+    """What the placeholders of ``existing-function`` stand for, given ARNs of functions.
+
+    Each stands between the quotation marks of a list. Functions with a log group of their own need
+    more (infra/variables.tf).
+    """
+    groups = (arn.replace(":lambda:", ":logs:", 1).split(":") for arn in arns)
+    values = {
+        "functions": arns,
+        "versions": [f"{arn}:*" for arn in arns],
+        "log_groups": [":".join((*g[:5], "log-group", f"/aws/lambda/{g[6]}")) for g in groups],
+    }
+    return {name: '", "'.join(each) for name, each in values.items()}
 
 
 def policy_placeholders(name: str) -> frozenset[str]:

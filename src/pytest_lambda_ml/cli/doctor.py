@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from pytest_lambda_ml.cli.target import LOCAL_REGION, aws_options, base_options
-from pytest_lambda_ml.errors import BackendError, LambdaMLError, PriceError
+from pytest_lambda_ml.errors import BackendError, LambdaMLError, PriceError, SettingError
 from pytest_lambda_ml.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["doctor"]
 
@@ -36,28 +36,42 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 @click.command()
 @aws_options
 @base_options
+@click.option(
+    "--function",
+    "functions",
+    multiple=True,
+    metavar="NAME",
+    help="A function that exists already and is to be benchmarked: its name or ARN; repeatable.",
+)
 def doctor(
     aws_region: str | None,
     aws_endpoint_url: str | None,
     aws_profile: str | None,
+    functions: tuple[str, ...],
     **base: str | None,
 ) -> None:
     """Check this machine, and with --aws-region an account, for what benchmarks need.
 
     Give it what you give to pytest. With --lambda-role permissions are those of infra/policies/
-    runner.json, on the role, bucket, repository and cluster that are named.
+    runner.json, on the role, bucket, repository and cluster that are named; with --function those
+    of existing-function.json besides.
 
     Exits with 1 only when something is missing without which nothing runs.
     """
+    from pytest_lambda_ml.aws.existing import parse_function
     from pytest_lambda_ml.local.checkup import check_machine
 
+    try:
+        named = [parse_function(function).name for function in functions]
+    except SettingError as error:
+        raise click.UsageError(str(error)) from None
     found = [("this machine", each) for each in (*check_machine(), *_tools(), *_extras())]
     regions = [region.strip() for region in (aws_region or "").split(",") if region.strip()]
     found += [("prices", each) for each in _prices(regions, datetime.now(UTC).date())]
     if aws_endpoint_url and not regions:
         regions = [LOCAL_REGION]
     for region in regions:
-        checked = _account(region, aws_endpoint_url, aws_profile, base=base)
+        checked = _account(region, aws_endpoint_url, aws_profile, base=base, functions=named)
         found += [(aws_endpoint_url or f"AWS {region}", each) for each in checked]
     _print(found)
     if any(each.state == "missing" for _, each in found):
@@ -65,16 +79,27 @@ def doctor(
 
 
 def _account(
-    region: str, url: str | None, profile: str | None, *, base: dict[str, str | None]
+    region: str,
+    url: str | None,
+    profile: str | None,
+    *,
+    base: dict[str, str | None],
+    functions: Sequence[str],
 ) -> list[Finding]:
     from pytest_lambda_ml.aws.checkup import check_account
+    from pytest_lambda_ml.aws.policies import existing_function_values
     from pytest_lambda_ml.aws.session import AwsClients, is_loopback
 
     policies = ["runner" if base["role"] else "runner-without-base"]
     dummy = profile is None and url is not None and is_loopback(url)
     try:
         clients = AwsClients(region, url, profile, dummy_credentials=dummy)
-        return check_account(clients, profile, policies, _names(base, region))
+        names = _names(base, region)
+        if functions:
+            policies.append("existing-function")
+            arns = [clients.arn("lambda", f"function:{name}") for name in functions]
+            names |= existing_function_values(arns)
+        return check_account(clients, profile, policies, names)
     except BackendError as error:
         return [Finding("credentials", "missing", str(error))]
 
