@@ -49,8 +49,8 @@ def test_the_frame_has_accuracy_time_and_itemised_cost_by_the_number_of_function
     frame = training_frame(whole.cells)
     assert set(frame["panel"]) == {"accuracy", "time", "cost"}
     values = {(row.what, row.functions): row.value for row in frame.itertuples()}
-    assert values["of the functions' model", 4] == 0.6543
-    assert values["after one average", 4] == 0.61
+    assert values["functions", 4] == 0.6543
+    assert values["one average", 4] == 0.61
     assert values["critical path", 1] == 8.0
     assert values["S3 requests", 4] == pytest.approx(0.0004321)
     assert ("SNS", 4) not in values, "what cost nothing is no bar"

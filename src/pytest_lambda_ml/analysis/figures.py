@@ -250,9 +250,9 @@ def training_figures(algorithm: str, cells: Sequence[RunCell]) -> Iterator[Figur
         memory_mb = taken[0].configuration.memory_mb
         yield Figure(
             name=_slug(f"training-{algorithm}" + (f"-{kind}" if several else "")),
-            title=f"{algorithm} over functions of {memory_mb:,} MB",
-            caption="Accuracy on held-out rows, time, and cost in all, over the number of "
-            "functions. The critical path is the makespan of functions that all start at once.",
+            title=f"{algorithm}, {memory_mb:,} MB",
+            caption="Accuracy on held-out rows, time, and cost in all. The critical path is the "
+            "makespan of functions that all start at once.",
             chart=training_chart(training_frame(taken)),
             measured=of.measured(taken),
         )

@@ -20,9 +20,9 @@ WIDTH, HEIGHT = 330, 120
 MS_PER_S = 1000
 
 ACCURACIES = {
-    "accuracy": "of the functions' model",
-    "accuracy_one_shot": "after one average",
-    "accuracy_single_machine": "of one machine's model",
+    "accuracy": "functions",
+    "accuracy_one_shot": "one average",
+    "accuracy_single_machine": "one machine",
 }
 TIMES = {"makespan_ms": "makespan here", "critical_path_ms": "critical path"}
 
