@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 from array import array
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from unicorn import arm64_const  # noqa: E402 (after the skip where there is non
 FOLDER = carried_handlers() / "word-counts"
 LIBRARY, RETURNED, STACK, MEMORY = 0x10_0000, 0x20_0000, 0x30_0000, 0x40_0000
 SIZE = 0x10_0000
+ID_BITS = 24
 LOAD, DYNAMIC, FUNCTION = 1, 2, 2  # these and the following: elf(5)
 STRINGS, SYMBOLS, RELOCATIONS = 5, 6, {7, 17, 23}
 ARGUMENTS = [getattr(arm64_const, f"UC_ARM64_REG_X{number}") for number in range(8)]
@@ -150,3 +152,70 @@ def test_arm64_evaluates_the_forms_that_python_evaluates(arm64, encoded, in_pyth
     )
     expected = in_python.Quadratic(n, squares, linear, list(constants))(encoded.rows)
     assert list(arm64.get("d", scores, 2 * len(TEXTS))) == pytest.approx(list(expected))
+
+
+class RandomForest:
+    """Trees of random words and limits, laid out in chains as the engine's export.py does it."""
+
+    def __init__(self, random, *, vocabulary, trees, classes, depth):
+        self.random, self.end = random, vocabulary
+        self.nodes, self.following, self.roots = array("I"), array("I"), array("I")
+        self.shares, self.classes = array("d"), classes
+        firsts = []
+        for _ in range(trees):
+            self.roots.append(len(self.nodes))
+            path = self.grow(depth)
+            first = [len(path)] * (vocabulary + 1)
+            for place, word in reversed(list(enumerate(path))):
+                first[word] = place
+            firsts.append(first)
+        self.first = array("H", [first[word] for word in range(vocabulary + 1) for first in firsts])
+
+    def grow(self, depth):
+        """A tree whose left children follow their parents; the words on its path to the left."""
+        place = len(self.nodes)
+        if depth == 0 or self.random.random() < 0.15:
+            self.nodes.append(self.end)
+            self.following.append(len(self.shares) // self.classes)
+            drawn = [self.random.random() for _ in range(self.classes)]
+            self.shares.extend(share / sum(drawn) for share in drawn)
+            return []
+        word, limit = self.random.randrange(self.end), self.random.choice([0, 0, 0, 1, 2])
+        self.nodes.append(word | limit << ID_BITS)
+        self.following.append(0)
+        path = [word, *self.grow(depth - 1)]
+        self.following[place] = len(self.nodes)
+        self.grow(depth - 1)
+        return path
+
+    @property
+    def numbers(self):
+        """What both loops read, in the order in which they take it."""
+        return self.nodes, self.following, self.roots, self.first, self.shares
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_arm64_walks_the_trees_that_python_walks(arm64, in_python, seed):
+    """Small forests over random texts: empty ones, unknown words left out, words many times."""
+    random = Random(seed)
+    vocabulary, trees, classes = random.randint(1, 9), random.randint(1, 7), random.randint(1, 4)
+    forest = RandomForest(
+        random, vocabulary=vocabulary, trees=trees, classes=classes, depth=random.randint(0, 6)
+    )
+    rows = [random.choices(range(vocabulary), k=random.choice([0, 1, 5, 20])) for _ in range(15)]
+    ids, ends = array("i"), array("i")
+    for row in rows:
+        ids.extend(row)
+        ends.append(len(ids))
+    nodes, following, roots, first, shares = (arm64.put(each.tobytes()) for each in forest.numbers)
+    scores = arm64.put(bytes(8 * classes * len(rows)))
+    counts, skips, places = (arm64.put(bytes(n)) for n in (vocabulary + 1, 2 * trees, 4 * trees))
+    arm64.call(
+        *("forest_scores", arm64.put(ids.tobytes()), arm64.put(ends.tobytes()), len(rows)),
+        *(vocabulary, nodes, following, roots, first, trees, shares, classes),
+        *(counts, skips, places, scores),
+    )
+    told = list(arm64.get("d", scores, classes * len(rows)))
+    expected = in_python.Forest(vocabulary, *forest.numbers, classes=classes)(rows)
+    assert bytes(arm64.get("B", counts, vocabulary)) == bytes(vocabulary), "zeroed for the next"
+    assert told == list(expected), "to the last bit: scikit-learn's order of sums"
