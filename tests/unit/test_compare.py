@@ -157,7 +157,7 @@ def test_a_cell_that_no_longer_fits_has_regressed() -> None:
 def test_too_few_invocations_say_so() -> None:
     row = only_row(run("old", cell(steady(50.0))), run("new", cell([50.0, 51.0])))
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.reason == "2 warm invocations in the new run"
+    assert row.reason == "2 warm invocations in the new run, 5 are needed"
     assert row.further == 3
 
 
@@ -285,10 +285,26 @@ def test_more_cold_starts_are_asked_for_where_they_are_what_lacks() -> None:
     base, new = (run(name, cell(steady(50.0), cold_ms=FEW)) for name in ("old", "new"))
     comparison = compare_runs(base, new, (Limit("init", 0.05),))
     (row,) = comparison.rows
-    assert (row.reason, row.further) == ("3 cold invocations in both runs", 2)
-    text = as_table(comparison, width=200)
-    assert "about 2 more cold invocations in each run would tell" in text
-    assert "cold ones by a higher --lambda-concurrency" in text
+    assert row.reason == "3 cold invocations in both runs, 5 are needed"
+    assert "cold invocations: raise --lambda-concurrency" in as_table(comparison, width=200)
+    rng = np.random.default_rng(1)
+    base, new = (
+        run(name, cell(steady(50.0), cold_ms=rng.normal(900.0, 90.0, 8))) for name in ("old", "new")
+    )
+    (row,) = compare_runs(base, new, (Limit("init", 0.05),)).rows
+    assert row.further
+    assert row.further >= 2
+    assert f"about {row.further} more cold invocations in each run" in verdict_text(row)
+    comparison = compare_runs(base, new, (Limit("init", 0.05),))
+    assert f"inconclusive: +{row.further} cold" in as_table(comparison, width=120)
+
+
+def test_cold_starts_whose_init_is_not_known_are_not_called_absent() -> None:
+    """As in the files of the thesis' tool."""
+    one = cell(steady(50.0), cold_ms=FEW)
+    one.invocations["init_duration_ms"] = np.nan
+    row = only_row(run("old", one), run("new", one), (Limit("init", 0.05),))
+    assert row.reason == "no init durations in both runs, 5 are needed"
 
 
 OTHER_DATA = {"dataset": "file a.csv sha256:0123456789ab"}

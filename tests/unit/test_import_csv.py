@@ -8,7 +8,7 @@ import io
 import pytest
 from click.testing import CliRunner
 
-from pytest_lambda_ml.analysis.import_csv import THESIS_COLUMNS, read_thesis_csv
+from pytest_lambda_ml.analysis.import_csv import THESIS_COLUMNS, is_thesis_csv, read_thesis_csv
 from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.cli import cli
 from pytest_lambda_ml.errors import RunStoreError
@@ -108,3 +108,33 @@ def test_cells_without_a_name_are_called_unknown(tmp_path) -> None:
     got = CliRunner().invoke(cli, ["import", str(path), "--dir", str(root), "--concurrency", "7"])
     assert got.exit_code == 0, got.output
     assert load_run("latest", root).cells[0].cell_id == "unknown-reference-128-7-1"
+
+
+@pytest.mark.parametrize(
+    ("heading", "lacking"),
+    [
+        (HEADING.replace("lambdaMemorySize", "memory"), "the column lambdaMemorySize; it has mess"),
+        (HEADING.replace("isColdStart,", ""), "the column isColdStart; "),
+        (
+            "batch_size,memory_mb",
+            "the columns isColdStart, lambdaBilledDuration, lambdaMemorySize;",
+        ),
+    ],
+)
+def test_a_csv_with_other_columns_is_refused_with_those_it_lacks(
+    tmp_path, heading, lacking
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{heading}\n1,2\n", encoding="utf-8")
+    got = CliRunner().invoke(cli, ["import", str(path), "--dir", str(tmp_path)])
+    assert got.exit_code == 1
+    assert isinstance(got.exception, RunStoreError)
+    said = str(got.exception)
+    assert f"mine.csv lacks {lacking}" in said
+    assert "accepted are the CSV of the thesis' tool" in said
+
+
+def test_a_log_that_is_called_csv_is_read_as_a_log(tmp_path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("2024-01-01,REPORT RequestId: 1\n", encoding="utf-8")
+    assert not is_thesis_csv(path)

@@ -50,6 +50,9 @@ FEWEST = 5
 MOST_FURTHER = 100_000
 """More invocations than this are no advice."""
 
+LEAST_FURTHER = 0.25
+"""Nor is it advice to measure fewer than this share of what did not decide."""
+
 TIMELESS = frozenset({"memory"})
 """Metrics that the machine's speed does not touch."""
 
@@ -113,7 +116,8 @@ def further_invocations(
     if room <= 0.0:
         return None
     needed = count * (error / room) ** 2
-    return max(math.ceil(needed - count), 1) if needed - count <= MOST_FURTHER else None
+    least = math.ceil(count * LEAST_FURTHER)
+    return max(math.ceil(needed - count), least) if needed - count <= MOST_FURTHER else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +186,13 @@ def _draft(name: str, limit: Limit, olds: Sequence[RunCell], news: Sequence[RunC
             if base.size < FEWEST and new.size < FEWEST
             else ("the baseline" if base.size < FEWEST else "the new run")
         )
-        reason = f"{fewest or 'no'} {row.kind} invocation{'' if fewest == 1 else 's'} in {where}"
-        return _Draft(replace(row, reason=reason, further=FEWEST - fewest))
+        what = f"{row.kind} invocation"
+        if limit.metric == "init" and not fewest and all(len(c.cold) for c in (*olds, *news)):
+            what = "init duration"
+        reason = f"{fewest or 'no'} {what}{'' if fewest == 1 else 's'} in {where}"
+        return _Draft(
+            replace(row, reason=f"{reason}, {FEWEST} are needed", further=FEWEST - fewest)
+        )
     return _Draft(
         row,
         Pair(base, new, QUANTILES.get(limit.metric), inflation(limit.metric, base_runs + new_runs)),

@@ -53,8 +53,8 @@ HEADLINE = (
     "chance makes of so many rows: of two runs of the same thing, at most 5 % have any such row."
 )
 MORE = (
-    "More invocations: warm ones by --lambda-invocations, cold ones by a higher "
-    "--lambda-concurrency (each environment has one), in both runs."
+    "+ is about how many more invocations in each run would tell: warm ones come of more "
+    "--lambda-invocations; cold invocations: raise --lambda-concurrency (one to an environment)."
 )
 
 
@@ -94,7 +94,8 @@ def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
         file=output, width=width, force_terminal=color, no_color=not color, highlight=False
     )
     if comparison.rows:
-        values = zip(*map(_fields, comparison.rows), strict=True)
+        fields = [(*_fields(row), _short_verdict(row)) for row in comparison.rows]
+        values = zip(*fields, strict=True)
         styles = [COLOURS[row.verdict] if color else "" for row in comparison.rows]
         print_table(console, dict(zip(COLUMNS, values, strict=True)), styles)
     lines = [*_beneath(comparison), verdict_line(comparison)]
@@ -123,7 +124,7 @@ def _markdown_table(rows: Iterable[Row]) -> list[str]:
         f"|{'|'.join('---' if column.left else '--:' for column in COLUMNS)}|",
     ]
     for row in rows:
-        *fields, verdict = (_escaped(text) for text in _fields(row))
+        fields, verdict = map(_escaped, _fields(row)), _escaped(verdict_text(row))
         lines.append(f"| {' | '.join(fields)} | {SIGNS[row.verdict]} {verdict} |")
     return lines
 
@@ -133,6 +134,7 @@ def _escaped(text: str) -> str:
 
 
 def _fields(row: Row) -> tuple[str, ...]:
+    """All columns but the verdict."""
     change = ABSENT if row.ratio is None else f"{row.ratio - 1:+.1%}"
     interval = (
         ABSENT
@@ -146,7 +148,6 @@ def _fields(row: Row) -> tuple[str, ...]:
         quantity(row, row.new_value),
         change,
         interval,
-        verdict_text(row),
     )
 
 
@@ -169,13 +170,26 @@ def verdict_text(row: Row) -> str:
         return f"{row.verdict}: {row.reason}" if row.reason else str(row.verdict)
     plural = "" if row.further == 1 else "s"
     more = f"about {row.further or 0:,} more {row.kind} invocation{plural} in each run would tell"
-    said = [row.reason, more if row.further else "" if row.reason else "too close to the limit"]
-    return f"inconclusive: {'; '.join(filter(None, said))}"
+    return f"inconclusive: {_inconclusive(row, more)}"
+
+
+def _inconclusive(row: Row, more: str) -> str:
+    """Why, and what would tell, where that can be said: of what was not measured it cannot."""
+    told = row.further and row.ratio is not None
+    said = [row.reason, more if told else "" if row.reason else "too close to the limit"]
+    return "; ".join(filter(None, said))
+
+
+def _short_verdict(row: Row) -> str:
+    """The same for a terminal, where `MORE` explains the number."""
+    if row.verdict is not Verdict.INCONCLUSIVE:
+        return verdict_text(row)
+    return f"inconclusive: {_inconclusive(row, f'+{row.further or 0:,} {row.kind}')}"
 
 
 def _beneath(comparison: Comparison) -> list[str]:
     lines = [HEADLINE] if comparison.compared else []
-    if any(row.further for row in comparison.rows):
+    if any(row.further for row in comparison.rows if row.verdict is Verdict.INCONCLUSIVE):
         lines.append(MORE)
     for what, cells in (
         ("New, without a baseline", comparison.new_cells),

@@ -6,6 +6,7 @@ durations beside them, initializationTime and processingTime, are in the same un
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.import_join import mark_attempts
@@ -13,11 +14,19 @@ from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.model import Outcome, StartType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["ABSENT", "THESIS_COLUMNS", "is_thesis_csv", "read_thesis_csv", "thesis_frame"]
+__all__ = [
+    "ABSENT",
+    "ACCEPTED",
+    "THESIS_COLUMNS",
+    "is_thesis_csv",
+    "read_thesis_csv",
+    "thesis_frame",
+]
 
 ABSENT = "NA"
 
@@ -58,14 +67,38 @@ _NUMBERS = (
     "cpuCount",
 )
 _NEEDED = ("lambdaBilledDuration", "lambdaMemorySize")
+
+ACCEPTED = (
+    "accepted are the CSV of the thesis' tool (export --format thesis-csv shows its columns) and "
+    "log text with REPORT lines, as aws logs tail and aws logs filter-log-events print it"
+)
+"""What can be imported, for messages."""
+
+MOST_NAMED = 8
+_NAME = re.compile(r"[A-Za-z_][\w .-]*")
 _ABSENT_WORDS = ["", ABSENT, "N/A", "NaN", "nan", "null", "None"]
 
 
 def is_thesis_csv(path: Path) -> bool:
-    """Whether the first line names the columns without which nothing can be said."""
+    """Whether the first line names the tool's columns.
+
+    Raises `RunStoreError` for a CSV file that lacks those without which nothing can be said.
+    """
     with path.open("rb") as file:
         names = file.readline(4096).decode("utf-8", "replace").replace('"', "").strip().split(",")
-    return all(name in names for name in _NEEDED)
+    lacking = [name for name in _NEEDED if name not in names]
+    if not lacking or not (set(names) & set(THESIS_COLUMNS) or _is_header(path, names)):
+        return not lacking
+    raise RunStoreError(
+        f"{path} lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}; it has "
+        f"{', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''}; {ACCEPTED}"
+    )
+
+
+def _is_header(path: Path, names: Sequence[str]) -> bool:
+    """Whether a file that calls itself CSV begins with names, not with a log's line."""
+    csv = path.suffix.lower() == ".csv"
+    return csv and len(names) > 1 and all(_NAME.fullmatch(name) for name in names)
 
 
 def read_thesis_csv(path: Path) -> pd.DataFrame:
