@@ -3,12 +3,14 @@
 Downloads some hundred megabytes from the package index that pip and uv are configured for, hence
 only when asked for. A zip must keep within Lambda's limit; torch is measured as a layer of an
 image, for Lambda's default Python and for this machine's: the index may have a CPU build for one of
-them only, and what it has not is in the table too.
+them only, and what it has not is in the table too. Before that, every handler's requirements are
+resolved for arm64 without being downloaded: `-k arm64_wheels` does that alone.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import zipfile
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from pytest_lambda_ml.artifact import (
     Target,
@@ -28,6 +31,8 @@ from pytest_lambda_ml.artifact import (
 from pytest_lambda_ml.artifact.byte_code import add_byte_code
 from pytest_lambda_ml.artifact.dependencies import find_uv, install_dependencies
 from pytest_lambda_ml.artifact.image import make_layer
+from pytest_lambda_ml.artifact.requirements import read_requirements
+from pytest_lambda_ml.artifact.resolution import pins
 from pytest_lambda_ml.errors import ArtifactError
 
 pytestmark = pytest.mark.skipif(
@@ -43,6 +48,7 @@ ZIPS = {
     "ONNX Runtime, tokenizers": "onnxruntime\nnumpy\ntokenizers\n",
     "CTranslate2, tokenizers": "ctranslate2>=4.5\ntokenizers>=0.21\n",
 }
+REQUIREMENTS = sorted({path.read_text() for path in HANDLERS.glob("**/requirements.txt")} - {""})
 TORCH = "torch, transformers (layer)"
 LAYERS = [
     (TORCH, "x86_64", (HANDLERS / "tiny-llama-v0" / "requirements.txt").read_text()),
@@ -98,6 +104,33 @@ def byte_code_text(compiled: Iterable[int], notes: tuple[str, ...]) -> str:
     """Its size, and which packages' is left out."""
     left_out = [note.split(" was left out")[0].removeprefix("byte code of ") for note in notes]
     return f"{sum(compiled) / MB:.1f}" + "".join(f" (not of {names})" for names in left_out)
+
+
+def resolved(requirements: str, target: Target, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What uv would install of wheels for the target, in the versions that are installed here."""
+    path = folder / "requirements.txt"
+    path.write_text(requirements)
+    pinned = pins(read_requirements(path), target.marker_environment)
+    versions = folder / "versions.txt"  # a build like 2.9+cpu is on another index than the rest
+    versions.write_text("".join(f"{pin.partition('+')[0]}\n" for pin in pinned))
+    command = [find_uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
+    command += ["--only-binary", ":all:", "--python-version", target.python_version]
+    command += ["--python-platform", target.uv_platform, "-c", str(versions), str(path)]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not find_uv(), reason="uv is not installed")
+@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda text: " ".join(text.split()))
+def test_every_handler_has_arm64_wheels(requirements, tmp_path):
+    """Of its requirements and all that they need, for Lambda's default runtime."""
+    found = resolved(requirements, Target(architecture="arm64"), tmp_path)
+    if found.returncode:
+        elsewhere = resolved(requirements, Target(architecture="x86_64"), tmp_path)
+        if elsewhere.returncode:
+            pytest.skip(f"this index has no wheels for either architecture: {found.stderr[-500:]}")
+        pytest.fail(f"{requirements}\n{found.stderr[-2000:]}", pytrace=False)
+    names = {line.partition("==")[0] for line in found.stdout.splitlines()}
+    assert {requirement.name for requirement in map(Requirement, requirements.split())} <= names
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
