@@ -277,7 +277,9 @@ def distribution_chart(frame: pd.DataFrame) -> Drawn:
         base.mark_bar(height=ROW_HEIGHT * 0.5, opacity=0.55).encode(
             x=alt.X("p25:Q"), x2="p75:Q", color=colour
         ),
-        base.mark_tick(thickness=2, height=ROW_HEIGHT * 0.5).encode(x=alt.X("p50:Q"), color=colour),
+        base.mark_tick(thickness=2.5, height=ROW_HEIGHT * 0.7, opacity=1).encode(
+            x=alt.X("p50:Q"), color=colour
+        ),
         base.mark_point(filled=True, shape="diamond", size=40, opacity=1).encode(
             x=alt.X("mean:Q"), color=alt.value("#c8701a")
         ),

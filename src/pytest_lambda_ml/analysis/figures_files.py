@@ -92,6 +92,7 @@ def _config(ink: str, font: str, background: str | None) -> dict[str, Any]:
             "subtitleLineHeight": 15,
         },
         "text": {"color": ink},
+        "mark": {"color": PALETTE[0]},
         "line": {"strokeWidth": 2},
         "range": {"category": list(PALETTE)},
     }
@@ -107,6 +108,7 @@ def specification(figure: Figure, *, ink: str, font: str, background: str | None
 def _standing_alone(figure: Figure, source: str) -> dict[str, Any]:
     """The specification of a figure that says itself what it shows, wherever it is taken."""
     spec = specification(figure, ink="#24292f", font=FONT, background="white")
+    spec["padding"] = 12
     said = (figure.caption, figure.measured, source)
     spec["title"] = {
         "text": textwrap.wrap(figure.title, TITLE_LENGTH),

@@ -195,7 +195,7 @@ def comparison_sheets(comparison: Comparison) -> tuple[Sheet, Sheet]:
     moved.sort(key=lambda row: row.verdict is not Verdict.REGRESSED)
     return (
         _comparison_sheet(f"Changed since run {comparison.base_id}", moved),
-        _comparison_sheet("Unchanged, or not to be told from these samples", others),
+        _comparison_sheet("Unchanged, or not to be told from these runs", others),
     )
 
 
