@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from math import prod
+from operator import mul
 
 import pytest
 
@@ -37,10 +39,10 @@ SHRUNK = {
 }
 RUN = """
 import json, os, sys, handler
-outputs = handler.process(json.load(sys.stdin))
-print(json.dumps({
-    "outputs": outputs, "figures": handler.figures(), "modules": sorted(sys.modules),
-}), flush=True)
+told = []
+for batch in json.load(sys.stdin):
+    told.append({"outputs": handler.process(batch), "figures": dict(handler.figures())})
+print(json.dumps({**told[0], "batches": told, "modules": sorted(sys.modules)}), flush=True)
 os._exit(0)  # CTranslate2's threads may end the interpreter with an abort, which Lambda never does
 """
 QUESTIONS = (
@@ -48,6 +50,12 @@ QUESTIONS = (
     "A very long question about nothing at all, asked again and again. " * 20,
     "Why?",
 )
+MIXED = tuple(
+    " ".join(("Which", "of", "these", "planets", "is", "the", "hottest", "one")[: 2 + n % 7] * n)
+    for n in (1, 9, 2, 14, 3, 5, 30, 1, 7, 4, 11, 2, 60, 6, 8, 3)
+)
+"""Sixteen of very different lengths, as they come."""
+BATCHES = {"bert-base-uncased": (QUESTIONS, MIXED[:4], MIXED, *([text] for text in MIXED))}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +94,7 @@ def answer(site, tmp_path_factory):
         done = subprocess.run(
             [sys.executable, "-B", "-c", RUN],
             cwd=root,
-            input=json.dumps(QUESTIONS),
+            input=json.dumps(BATCHES.get(name, (QUESTIONS,))),
             env={"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"},
             capture_output=True,
             text=True,
@@ -155,6 +163,30 @@ def test_bert_embeds_as_the_reference_does_without_torch(answer, engine, toleran
     assert got["figures"]["prompt_tokens"] == reference["figures"]["prompt_tokens"]
     assert got["figures"]["padding_buckets"] == 3
     assert got["quality"]["cosine"] > (0.99 if engine == "fast" else 0.999999)
+
+
+@pytest.mark.parametrize(("number", "batch_size"), [(1, 4), (2, 16)])
+@pytest.mark.parametrize("engine", ["fast", "fast-exact"])
+def test_bert_in_padding_buckets_agrees_with_the_reference(answer, engine, number, batch_size):
+    """Each question by itself: a mean would hide one that its bucket's padding spoils."""
+    folder = find_handler("bert-base-uncased", engine=engine, search=[])
+    floor = folder.quality_floors["cosine"] if engine == "fast" else 0.999999
+    got, reference = answer("bert-base-uncased", engine), answer("bert-base-uncased", "reference")
+    told, expected = got["batches"][number], reference["batches"][number]
+    assert len(told["outputs"]) == batch_size
+    assert min(map(cosine, told["outputs"], expected["outputs"])) >= floor
+    assert told["figures"]["prompt_tokens"] == expected["figures"]["prompt_tokens"]
+    lengths = {
+        -(-each["figures"]["prompt_tokens"] // 16) for each in got["batches"][3:][:batch_size]
+    }
+    assert told["figures"]["padding_buckets"] == len(lengths) > 1
+    alone = [each["outputs"][0] for each in got["batches"][3:]][:batch_size]
+    assert min(map(cosine, told["outputs"], alone)) >= floor, "whatever stands beside it"
+
+
+def cosine(one, other):
+    dot, squares = sum(map(mul, one, other)), (sum(map(mul, each, each)) for each in (one, other))
+    return dot / prod(squares) ** 0.5
 
 
 def test_the_models_are_of_the_published_shapes():
