@@ -78,11 +78,14 @@ def test_a_regression_is_exit_code_1_without_a_traceback(project, tmp_path) -> N
     assert run.outcomes == {"passed": 1}
     assert run.has("comparison with the baseline", "busy-reference-1769-2-10")
     assert "Traceback" not in run.text
+    written = summary.read_text(encoding="utf-8")
+    assert written.startswith("### Lambda benchmarks: ")
+    assert "| busy-reference-1769-2-10 | billed:50% |" in written
     # On a machine whose speed moved meanwhile nothing may be concluded, and that is said.
     if "own speed moved" not in run.text:
         assert run.returncode == 1
         assert run.has("FAILED: 1 regression against the baseline")
-        assert "❌ regressed" in summary.read_text(encoding="utf-8")
+        assert "❌ regressed" in written
     assert run.has("unchanged")
 
 
@@ -111,6 +114,22 @@ def test_a_gate_that_has_nothing_to_compare_does_not_pass(project, tmp_path) -> 
     gated = compare(project, str(first), other, "--fail-on", "cost:5%")
     assert gated.exit_code == 2
     assert "choose a baseline that measured the same cells" in gated.output
+
+
+def test_other_data_is_said_and_does_not_pass_the_gate(project, tmp_path) -> None:
+    """A session on another file, and the command on what it stored."""
+    first = next(iter(sorted(project.root.glob(".lambda-ml/runs/*"))))
+    (tmp_path / "other.csv").write_text("Emotion,Text\n" + "joy,other text\n" * 25)
+    run = project.run_pytest(
+        *("--lambda-dataset", f"emotion={tmp_path / 'other.csv'}", "benchmarks"),
+        *("--lambda-dir", str(tmp_path), "--lambda-invocations=12"),
+        *(f"--lambda-compare={first}", "--lambda-fail-on=billed:50%"),
+    )
+    assert run.returncode == 1
+    assert run.has("incomparable: other data: file emotions.csv", "nothing was gated")
+    other = str(next(tmp_path.glob("runs/*")))
+    assert "1 incomparable" in compare(project, str(first), other, "--fail-on=billed:50%").output
+    assert compare(project, str(first), other, "--fail-on=billed:50%").exit_code == 2
 
 
 @pytest.mark.parametrize(
