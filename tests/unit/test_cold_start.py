@@ -37,6 +37,18 @@ def test_a_model_loaded_at_import_is_in_the_init_duration_already():
     assert runtime_ms(one) == 50.0
 
 
+def test_what_a_snapshot_holds_is_no_part_of_a_restored_environment_s_start():
+    fields = {"imports_ms": 790.0, "initialization_ms": 60.0, **AT_IMPORT}
+    events = [
+        record("00000", request_id(0), cold=True, **fields),
+        report(request_id(0), restore_duration_ms=300.0, duration_ms=15.0),
+    ]
+    (one,) = correlate(RUN, published("00000"), events)
+    parts = waterfall([one])
+    assert (parts["init_ms_p50"], parts["cold_start_ms_p50"]) == (300.0, 300.0)
+    assert parts["imports_ms_p50"] is parts["initialization_ms_p50"] is None
+
+
 def test_the_parts_of_init_are_never_less_than_nothing():
     (one,) = cold((10.0, 80.0, {"imports_ms": 11.0, "initialization_ms": 60.0, **INSIDE}))
     assert runtime_ms(one) == 0.0
