@@ -30,3 +30,10 @@ def test_two_functions_come_near_the_single_machine_and_leave_nothing(module_exa
     assert told["cost_usd_total"] > told["s3_usd"] > 0
     assert told["makespan_s"] > 0
     assert told["critical_path_s"] > 0
+    assert told["cost_usd_per_1k_items"] is None, "a task is no item"
+    assert "off the single" in ended.text, "the summary has a table for trainings"
+    assert "$ per\n1k items" not in ended.text
+    (cell,) = project.runs()[0]["cells"]
+    assert cell["training"]["accuracy_by_round"][-1] == told["accuracy"]
+    assert sum(cell["training"]["shard_rows"]) > 1000
+    assert float(cell["figures"]["cost_total"]["s3_usd"]) == pytest.approx(told["s3_usd"])
