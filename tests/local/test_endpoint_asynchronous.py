@@ -6,7 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_account import Account, wait_for
+from lambda_account import Account, processes_with, wait_for
 
 ECHO = """
 import json
@@ -186,23 +186,9 @@ def test_a_deleted_function_abandons_its_queue_and_leaves_no_process(account: Ac
     )
     for _ in range(3):
         function.send()
-    wait_for(lambda: _processes_with("deleted-function-mark"))
+    wait_for(lambda: processes_with("deleted-function-mark"))
 
     account.client("lambda").delete_function(FunctionName=function.name)
 
-    assert _processes_with("deleted-function-mark") == []
+    assert processes_with("deleted-function-mark") == []
     assert function.reports("deleted-group") == []
-
-
-def _processes_with(mark: str) -> list[int]:
-    """Processes of this machine that have a variable with this value in their environment."""
-    from pathlib import Path
-
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found

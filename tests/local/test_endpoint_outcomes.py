@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lambda_account import Account
+from lambda_account import Account, processes_with, wait_for
 
 from pytest_lambda_ml.measure.report_line import parse_init_report
 
@@ -111,6 +111,61 @@ def test_a_function_that_exits_is_an_error_and_the_next_start_is_cold(account: A
     assert next_one.init_duration_ms is not None
 
 
+DIES_AFTER_ITS_ANSWER = """
+import os, runtime_client
+def die():
+    {death}
+def lambda_handler(event, context):
+    runtime_client.next = die
+    return "answered"
+"""
+
+
+@pytest.mark.parametrize(
+    "death",
+    [
+        "os._exit(3)",
+        "os.kill(os.getpid(), 11)",
+        "held = [bytes([1]) * (8 << 20) for _ in range(64)]",
+    ],
+    ids=["exit", "segfault", "memory"],
+)
+def test_a_process_that_dies_after_its_answer_leaves_a_report_and_a_cold_start(
+    account: Account, death: str
+) -> None:
+    function = account.function(DIES_AFTER_ITS_ANSWER.format(death=death), memory_mb=128)
+
+    for _ in range(3):
+        assert function.call() == {"result": "answered", "error": None}
+
+    reports = function.reports()
+    assert [report.status for report in reports] == [None] * 3
+    assert all(report.init_duration_ms for report in reports), "each came into a new environment"
+
+
+def test_a_process_that_dies_between_two_calls_leaves_nobody_without_answer(
+    account: Account,
+) -> None:
+    """What comes in at that moment goes to another environment, or was at work as it died."""
+    function = account.function(
+        """
+        import os, threading, time
+        def die():
+            time.sleep(0.005)
+            os._exit(3)
+        def lambda_handler(event, context):
+            threading.Thread(target=die, daemon=True).start()
+            return "answered"
+        """
+    )
+    answers = [function.call()["result"] for _ in range(20)]
+
+    died = [answer["errorType"] for answer in answers if answer != "answered"]
+    assert set(died) <= {"Runtime.ExitError"}
+    assert sum(report.status == "error" for report in function.reports()) == len(died)
+    assert len(function.reports()) == 20
+
+
 @pytest.mark.parametrize(
     ("source", "error_type"),
     [
@@ -182,3 +237,18 @@ def test_nothing_of_the_users_environment_reaches_a_function(
     assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
     assert variables["AWS_ACCESS_KEY_ID"] == "testing"
     assert not {"HOME", "USER", "AWS_PROFILE", "PIP_CERT", "VIRTUAL_ENV"} & set(variables)
+
+
+def test_what_a_function_started_ends_with_it(account: Account) -> None:
+    """A process that leaves its parent's session would outlive it, and hold its control group."""
+    function = account.function(
+        """
+        import os, subprocess
+        def lambda_handler(event, context):
+            subprocess.Popen(["sleep", "300"])
+            subprocess.Popen(["sleep", "300"], start_new_session=True)
+            os._exit(1)
+        """
+    )
+    assert function.call()["result"]["errorType"] == "Runtime.ExitError"
+    wait_for(lambda: not processes_with(function.name))

@@ -58,6 +58,13 @@ def _remove(group: Path, patience_s: float = 2.0) -> None:
             return
 
 
+def _empty(group: Path) -> None:
+    """Kill what is left in a group: also a process that has put itself into another session."""
+    with contextlib.suppress(OSError):
+        for pid in (group / "cgroup.procs").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+
+
 def sweep(base: Path) -> None:
     """Remove the groups that endpoints left which are no longer alive."""
     for parent in base.glob(f"{_PREFIX}*"):
@@ -65,9 +72,7 @@ def sweep(base: Path) -> None:
         if owner is None or Path("/proc", owner[1]).exists():
             continue
         for group in (*parent.glob("*/"), parent):
-            with contextlib.suppress(OSError):
-                for pid in (group / "cgroup.procs").read_text().split():
-                    os.kill(int(pid), signal.SIGKILL)
+            _empty(group)
             _remove(group)
 
 
@@ -95,6 +100,7 @@ class _Group(ABC):
 
     def close(self) -> None:
         for directory in self._directories:
+            _empty(directory)
             _remove(directory)
 
     def limit_cpu(self, vcpu: float | None) -> None:

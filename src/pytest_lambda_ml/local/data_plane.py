@@ -183,12 +183,9 @@ class DataPlane:
             self._advance()
 
     def ended(self, environment: Environment) -> None:
-        """An environment's process is gone; a request that it still held has failed."""
+        """An environment's process is gone; a request that it had not begun goes to another."""
         shutil.rmtree(self._temporary_folder(environment.number), ignore_errors=True)
         with self._lock:
-            self._scheduler.finished(
-                environment.number, time.perf_counter(), failed=True, resident_mb=0
-            )
             self._scheduler.gone(environment.number)
             self._environments.pop(environment.number, None)
             self._advance()

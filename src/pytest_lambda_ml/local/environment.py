@@ -9,32 +9,21 @@ invocation, under the function's own CPU share and timeout; so does this.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import queue
-import select
-import signal
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pytest_lambda_ml.local.environment_events import Completion
-from pytest_lambda_ml.local.log_buffer import LogBuffer
-from pytest_lambda_ml.local.platform_format import platform_format
+from pytest_lambda_ml.local.environment_log import EnvironmentLog
+from pytest_lambda_ml.local.function_process import FunctionProcess
 from pytest_lambda_ml.local.platform_log import describe_exit
 from pytest_lambda_ml.local.runtime_api import RuntimeApi, RuntimeRequest
-from pytest_lambda_ml.local.runtime_process import (
-    peak_resident_mb,
-    runtime_command,
-    runtime_environment,
-)
 from pytest_lambda_ml.model import vcpu
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_lambda_ml.local.environment_events import Deadline, EnvironmentEvents
@@ -88,15 +77,11 @@ class Environment:
         self._limiter = limiter
         self._temporary_folder = temporary_folder
         self._events = events
-        self._log = LogBuffer()
-        self._format = platform_format(spec.log_format)
-        self.stream = self._log.new_stream_name(spec.version)
+        self._log = EnvironmentLog(spec, events.write_log)
         self._inbox: queue.SimpleQueue[RuntimeRequest | None] = queue.SimpleQueue()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: FunctionProcess | None = None
         self._lock = threading.RLock()
-        self._flushing = threading.Lock()
-        self._phase: Literal["init", "invoke", "ready"] = "init"
-        self._spawned_at = 0.0
+        self._phase: Literal["init", "invoke", "ready", "over"] = "init"
         self._init_deadline: Deadline | None = None
         self._init_timed_out = False
         self._init_error: tuple[bytes, str | None] | None = None
@@ -158,56 +143,33 @@ class Environment:
         with self._lock:
             if self._stopping:
                 return
-            self._spawned_at = time.perf_counter()
-            process = self._process = self._spawn()
-        self._limiter.started(process.pid)
+            process = self._process = FunctionProcess(
+                self.spec,
+                self._limiter,
+                runtime_api=self._api.address,
+                stream=self._log.stream,
+                temporary_folder=self._temporary_folder,
+            )
         if self._phase == "init":
             self._init_deadline = self._events.call_at(
-                self._spawned_at + INIT_TIMEOUT_S, self._cut_initialization_off
+                process.started_at + INIT_TIMEOUT_S, self._cut_initialization_off
             )
-        assert process.stdout is not None, "the process was started with a pipe"
-        with process.stdout as output:
-            self._log.attach(output.fileno())
-            self._watch(process, output.fileno())
-            self._log.detach()
-        self._process_ended(process.wait())
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._limiter.command(runtime_command(self.spec.handler)),
-            cwd=self.spec.task_root,
-            env=runtime_environment(
-                self.spec, self._api.address, self.stream, self._temporary_folder
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def _watch(self, process: subprocess.Popen[bytes], output: int) -> None:
-        """Collect output until the process ends; its children may hold the pipe longer."""
-        os.set_blocking(output, False)
-        handle = os.pidfd_open(process.pid)
-        try:
-            poller = select.poll()
-            poller.register(output, select.POLLIN)
-            poller.register(handle, select.POLLIN)
-            while handle not in (ready := dict(poller.poll())):
-                if not self._log.drain() and ready[output] & select.POLLHUP:
-                    poller.unregister(output)
-        finally:
-            os.close(handle)
+        self._process_ended(process.run(self._log.output))
 
     def _process_ended(self, return_code: int) -> None:
         with self._lock:
             if self._init_deadline:
                 self._init_deadline.cancel()
+            if self._phase == "ready":
+                self._phase = "over"
             running, self._running = self._running, None
             if running is None or self._stopping:
                 return
             if running.ended_at is None:
                 self._explain_end(running, return_code)
+            else:
+                # It had answered before it died: that invocation is over as any other.
+                self._write_end(running, None, None)
         self._finish(running, alive=False)
 
     def _explain_end(self, running: _Running, return_code: int) -> None:
@@ -227,7 +189,7 @@ class Environment:
             error_type = (self._init_error or (b"", None))[1] or error_type
         message = f"RequestId: {running.request.request_id} {reason.message}"
         if not running.timed_out and not self._init_error:
-            self._log_platform(self._format.exited, message)
+            self._log.exited(message)
         running.error_type = error_type or "Sandbox.Timedout"
         running.body = (self._init_error or (None,))[0] or json.dumps(
             {"errorType": running.error_type, "errorMessage": message}
@@ -239,6 +201,8 @@ class Environment:
     def next_invocation(self, received_at: float) -> RuntimeRequest | None:
         """The client is ready for a request; see `RuntimeEvents`."""
         with self._lock:
+            if self._phase == "over" or self._process is None:
+                return None
             phase, self._phase = self._phase, "ready"
             running, self._running = (
                 (self._running, None) if phase == "ready" else (None, self._running)
@@ -246,7 +210,7 @@ class Environment:
             if self._init_deadline:
                 self._init_deadline.cancel()
         if phase == "init":
-            self._init_duration_ms = (received_at - self._spawned_at) * 1000
+            self._init_duration_ms = (received_at - self._process.started_at) * 1000
             self.resident_mb = self._peak_mb()
             self._limiter.limit_cpu(vcpu(self.spec.memory_mb))
             self._events.initialized(self)
@@ -257,15 +221,19 @@ class Environment:
         return self._inbox.get()
 
     def dispatched(self, request: RuntimeRequest) -> None:
-        """The invocation starts, unless it started when its initialisation did."""
-        if self._running is None:
-            self._begin(request)
+        """The invocation starts, unless it started when its initialisation did.
+
+        A process that has ended meanwhile begins nothing: the request waits for another one.
+        """
+        with self._lock:
+            if self._running is None and self._phase != "over":
+                self._begin(request)
 
     def completed(
         self, request_id: str, body: bytes, error_type: str | None, received_at: float
     ) -> None:
         """The function's answer is here; what it printed before is in the pipe."""
-        self._log.drain()
+        self._log.output.drain()
         with self._lock:
             running = self._running
             if running is None or running.request.request_id != request_id:
@@ -280,7 +248,7 @@ class Environment:
     # -- how -----------------------------------------------------------------------------------
 
     def _begin(self, request: RuntimeRequest) -> None:
-        self._log.append(self._format.start(request.request_id, self.spec.version))
+        self._log.start(request.request_id)
         running = self._running = _Running(request, time.perf_counter())
         call_at, started_at = self._events.call_at, running.started_at
         running.appointments = [
@@ -290,23 +258,15 @@ class Environment:
 
     def _keep_flushing(self, running: _Running) -> None:
         """Who waits for an invocation that hangs must see that it began."""
-        self._flush(running)
+        self._log.flush(running.log)
         if running.ended_at is None and not self._stopping:
-            running.appointments.append(
-                self._events.call_at(
-                    time.perf_counter() + _FLUSH_S, lambda: self._keep_flushing(running)
-                )
+            running.appointments[1] = self._events.call_at(
+                time.perf_counter() + _FLUSH_S, lambda: self._keep_flushing(running)
             )
-
-    def _flush(self, running: _Running) -> None:
-        with self._flushing:
-            if events := self._log.take():
-                running.log += (message for _, message in events)
-                self._events.write_log(self.spec, self.stream, events)
 
     def _finish(self, running: _Running, *, alive: bool) -> None:
         running.cancel_appointments()
-        self._flush(running)
+        self._log.flush(running.log)
         completion = Completion(
             running.request.request_id, running.body, running.error_type, "".join(running.log)
         )
@@ -315,37 +275,24 @@ class Environment:
     def _write_end(self, running: _Running, status: str | None, error_type: str | None) -> None:
         assert running.ended_at is not None, "an invocation that is written has ended"
         duration_ms = (running.ended_at - running.started_at) * 1000
-        if running.timed_out:
-            duration_ms = self.spec.timeout_s * 1000
         init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
-        request_id = running.request.request_id
-        self._log_platform(self._format.end, request_id)
-        self._log.append(
-            self._format.report(
-                request_id,
-                duration_ms=duration_ms,
-                init_duration_ms=init_duration_ms,
-                memory_mb=self.spec.memory_mb,
-                max_memory_mb=max(1, self.resident_mb),
-                status=status,
-                error_type=error_type,
-            )
+        self._log.end(
+            running.request.request_id,
+            duration_ms=self.spec.timeout_s * 1000 if running.timed_out else duration_ms,
+            init_duration_ms=init_duration_ms,
+            max_memory_mb=self.resident_mb,
+            status=status,
+            error_type=error_type,
         )
 
     def _log_failed_initialization(self, phase: Literal["init", "invoke"]) -> None:
-        duration_ms = (time.perf_counter() - self._spawned_at) * 1000
-        status = "timeout" if self._init_timed_out and phase == "init" else "error"
+        assert self._process is not None, "what failed was started"
         error_type = None
-        if status == "error":
+        if phase == "invoke" or not self._init_timed_out:
             memory = self._limiter.killed_for_memory()
             exited = "Runtime.OutOfMemory" if memory else "Runtime.ExitError"
             error_type = (self._init_error or (b"", None))[1] or exited
-        self._log.append(self._format.init_report(duration_ms, phase, status, error_type))
-
-    def _log_platform(self, line: Callable[[str], str] | None, about: str) -> None:
-        """Write a line that not every format has."""
-        if line is not None:
-            self._log.append(line(about))
+        self._log.failed_initialization(self._process.age_ms, phase, error_type)
 
     def _cut_initialization_off(self) -> None:
         with self._lock:
@@ -361,10 +308,9 @@ class Environment:
                 self._kill()
 
     def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
 
     def _peak_mb(self) -> int:
-        peak_mb = peak_resident_mb(self._process.pid) if self._process else None
+        peak_mb = self._process.peak_mb() if self._process else None
         return self.resident_mb if peak_mb is None else peak_mb
