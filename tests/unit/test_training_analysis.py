@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from run_cells import PRICES, cell, run
 
 from pytest_lambda_ml.analysis.compare import compare_runs
@@ -18,6 +19,7 @@ from pytest_lambda_ml.analysis.load import RunCell, load_run
 from pytest_lambda_ml.analysis.recommend_samples import samples_of_run
 from pytest_lambda_ml.analysis.report import render_report
 from pytest_lambda_ml.campaign.training_result import Training
+from pytest_lambda_ml.cli import cli
 from pytest_lambda_ml.store.run_file import write_run_file
 
 NAME = "logistic-regression-training"
@@ -98,6 +100,8 @@ def test_a_stored_training_is_read_back_and_an_older_run_has_none(tmp_path: Path
     assert read.cells[0].training == cells[0].training
     assert read.cells[0].figures.cost_total.s3_usd == Decimal("0.0004321")
     assert read.cells[1].training is None
+    told = CliRunner().invoke(cli, ["recommend", str(folder), "--dir", str(tmp_path)])
+    assert f"Nothing is recommended of trainings: {NAME}-reference-512-4-1" in told.output
 
 
 def write_no_invocations(folder: Path) -> None:
