@@ -35,10 +35,11 @@ class Site:
 
     endpoint: Endpoint
     folder: Path
+    region: str = "us-east-1"
     clients: AwsClients = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clients = AwsClients("us-east-1", self.endpoint.url, dummy_credentials=True)
+        self.clients = AwsClients(self.region, self.endpoint.url, dummy_credentials=True)
 
     def package(self, handler: str = LENGTHS) -> Package:
         """The handler's source, zipped with the wrapper."""
@@ -68,7 +69,7 @@ class Site:
         backend = Backend(
             kind="local",
             clients=self.clients,
-            region="us-east-1",
+            region=self.region,
             cpu_enforced=info.cpu_enforced,
             memory_enforced=info.memory_enforced,
             host_cores=info.cores,
