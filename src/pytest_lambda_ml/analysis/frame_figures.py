@@ -153,11 +153,12 @@ def _cold_starts(cold: pd.DataFrame) -> dict[str, Any]:
     ready = np.where(np.isnan(init), restore, init)
     inside = ended - began <= np.nan_to_num(duration) + ONE_MS
     own = imports + np.where(inside, 0.0, np.nan_to_num(loading))
+    before = ~np.isnan(restore)  # the snapshot was taken
     parts = {
         "init_ms_p50": ready,
         "runtime_ms_p50": np.maximum(init - own, 0.0),
-        "imports_ms_p50": imports,
-        "initialization_ms_p50": loading,
+        "imports_ms_p50": np.where(before, np.nan, imports),
+        "initialization_ms_p50": np.where(before & ~inside, np.nan, loading),
         "first_batch_ms_p50": first,
         "cold_start_ms_p50": ready + np.where(inside, loading, loading * 0.0),
     }
