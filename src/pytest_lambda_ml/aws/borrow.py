@@ -10,6 +10,7 @@ the ledger before it is done.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -26,11 +27,11 @@ from pytest_lambda_ml.aws.put_back import (
     version_id,
 )
 from pytest_lambda_ml.aws.topic import connect_topic
-from pytest_lambda_ml.aws.translation import CONFLICT, backend_errors, code_of
+from pytest_lambda_ml.aws.translation import CONFLICT, NOT_ALLOWED, backend_errors, code_of
 from pytest_lambda_ml.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_lambda_ml.aws.ledger import Ledger
     from pytest_lambda_ml.aws.session import AwsClients
@@ -42,6 +43,22 @@ UNTOLD = (
     "an invocation counts as succeeded when its REPORT says nothing else: {why}, and a handler's "
     "exception may leave no trace in it; trigger='sync' tells"
 )
+
+
+@contextmanager
+def _borrowing(label: str, name: str) -> Iterator[None]:
+    """Raise `DeploymentError` in place of boto3's; one that is denied says where it is allowed."""
+    try:
+        with backend_errors(f"borrowing {label} for {name}", DeploymentError):
+            yield
+    except DeploymentError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ClientError) or code_of(cause) not in NOT_ALLOWED:
+            raise
+        raise DeploymentError(
+            f"{error}. infra/policies/existing-function.json names what it takes, and "
+            f"`pytest-lambda-ml doctor --aws-region REGION --function {label}` what is missing"
+        ) from cause
 
 
 class Borrower:
@@ -81,7 +98,7 @@ class Borrower:
         topic: tuple[str, str] | None = None
         notes: list[str] = []
         arn, answered = existing.invoked_arn, trigger == "sync"
-        with backend_errors(f"borrowing {existing.named.label} for {name}", DeploymentError):
+        with _borrowing(existing.named.label, name):
             if not as_it_is or trigger == "sns":
                 self._check_free(existing)
                 version = self._publish(existing, configuration, name)

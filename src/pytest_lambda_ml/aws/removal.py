@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from pytest_lambda_ml.aws import put_back
 from pytest_lambda_ml.aws.translation import backend_errors, code_of
@@ -67,13 +67,15 @@ def _gone_is_done() -> Iterator[None]:
     """Deleting what is not there is done: so is a deletion whose answer was lost."""
     try:
         yield
-    except ClientError as error:
+    except (ClientError, WaiterError) as error:
         if not is_gone(error):
             raise
 
 
-def is_gone(error: ClientError) -> bool:
-    """Whether AWS says that there is no such resource."""
+def is_gone(error: ClientError | WaiterError) -> bool:
+    """Whether AWS says that there is no such resource, be it to who waits for it."""
+    if isinstance(error, WaiterError):
+        return (error.last_response or {}).get("Error", {}).get("Code") in _GONE
     return code_of(error) in _GONE
 
 
