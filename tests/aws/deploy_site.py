@@ -7,7 +7,8 @@ from secrets import token_hex
 from typing import Any
 
 from pytest_lambda_ml.artifact import Package
-from pytest_lambda_ml.aws.function import DeployedFunction, Deployer
+from pytest_lambda_ml.aws.deployed_function import DeployedFunction
+from pytest_lambda_ml.aws.function import Deployer
 from pytest_lambda_ml.aws.ledger import Ledger
 from pytest_lambda_ml.aws.names import run_prefix
 from pytest_lambda_ml.aws.resources import Durable

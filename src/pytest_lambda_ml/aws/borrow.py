@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from pytest_lambda_ml.aws.deployed_function import DeployedFunction
 from pytest_lambda_ml.aws.existing import LATEST, ExistingFunction
-from pytest_lambda_ml.aws.function import DeployedFunction
 from pytest_lambda_ml.aws.ledger import Kind, Resource
 from pytest_lambda_ml.aws.preflight import memory_ceiling
 from pytest_lambda_ml.aws.put_back import (

@@ -1,14 +1,15 @@
-"""A function with its own topic: what one cell deploys."""
+"""Deploy a function with its own topic, one for each cell."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pytest_lambda_ml.aws import names
 from pytest_lambda_ml.aws.code import artifact_variables, upload_artifacts, upload_code
+from pytest_lambda_ml.aws.deployed_function import DeployedFunction
 from pytest_lambda_ml.aws.function_request import changes, check_snap_start, function_request
 from pytest_lambda_ml.aws.images import push_image
 from pytest_lambda_ml.aws.kept import Keeper
@@ -33,45 +34,10 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.aws.session import AwsClients
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["ALIAS", "DeployedFunction", "Deployer"]
+__all__ = ["ALIAS", "Deployer"]
 
 ALIAS = "measured"
 """The alias of the published version that a cell with SnapStart invokes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployedFunction:
-    """A function that is active, subscribed to its topic, and bound to the session's log group.
-
-    ``arn`` is what is invoked: with SnapStart that of an alias. ``configuration`` has the ephemeral
-    storage that the package needs. ``messages`` is the number of messages that its event age was
-    derived for. ``reserved`` is ``False`` where the account's whole quota is what limits it.
-    Without a topic it is invoked directly.
-
-    A ``bare`` function was there before and has no wrapper: ``name`` is then what its version,
-    alias and topic are called, if there are any, and ``version`` that version. ``answered`` says
-    that its successes leave records or answers, ``since_ms`` from when on its log is read (AWS's
-    clock), ``pause_s`` what lies between two messages; ``notes`` tell what is to be known of its
-    results, ``promised`` which figures its handler promises something of.
-    """
-
-    configuration: Configuration
-    name: str
-    arn: str
-    topic_arn: str | None
-    subscription_arn: str | None
-    log_group: str
-    package_sha256: str
-    weights: str | None
-    messages: int
-    reserved: bool = True
-    bare: bool = False
-    version: str | None = None
-    answered: bool = True
-    since_ms: int | None = None
-    pause_s: float = 0.0
-    notes: tuple[str, ...] = ()
-    promised: tuple[str, ...] = ()
 
 
 class Deployer:

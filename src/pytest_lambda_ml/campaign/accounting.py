@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from pytest_lambda_ml.aws.function import DeployedFunction
+    from pytest_lambda_ml.aws.deployed_function import DeployedFunction
 
 __all__ = ["WRAPPED", "Accounting", "accounting_of"]
 

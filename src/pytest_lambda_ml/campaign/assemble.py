@@ -15,7 +15,7 @@ from pytest_lambda_ml.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_lambda_ml.aws.function import DeployedFunction
+    from pytest_lambda_ml.aws.deployed_function import DeployedFunction
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.backend import Backend
     from pytest_lambda_ml.campaign.correlate import Correlator

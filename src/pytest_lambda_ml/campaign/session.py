@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from pytest_lambda_ml.aws.deployed_function import DeployedFunction
 from pytest_lambda_ml.aws.existing import look_up
-from pytest_lambda_ml.aws.function import DeployedFunction
 from pytest_lambda_ml.aws.invoke import check_payloads
 from pytest_lambda_ml.aws.publish import check_sizes
 from pytest_lambda_ml.aws.translation import unreachable
@@ -24,7 +24,7 @@ from pytest_lambda_ml.campaign.result import CellFigures, CellResult
 from pytest_lambda_ml.campaign.run import Progress
 from pytest_lambda_ml.campaign.sites import Sites
 from pytest_lambda_ml.campaign.watch import LOG_GRACE_S, Watch, age_of_events_s
-from pytest_lambda_ml.errors import BackendError, DeploymentError, LambdaMLError
+from pytest_lambda_ml.errors import BackendError, DeploymentError
 from pytest_lambda_ml.measure.pricing import load_prices
 from pytest_lambda_ml.store.journal import JOURNAL, Journal
 from pytest_lambda_ml.store.run_folder import remove_run_folder
@@ -280,8 +280,8 @@ class CampaignSession:
             self._journal.write("cell_failed", cell_id=configuration.cell_id, reason=str(error))
             self.mark_partial(f"{configuration.cell_id} failed to be measured")
             if correlator.published:
-                why = f"it failed to be measured: {error}"
-                self._keep(function, load, correlator, partial=why)
+                failed = f"it failed to be measured: {error}"
+                self._keep(function, load, correlator, partial=failed)
             raise
         finally:
             self.budget.charge(

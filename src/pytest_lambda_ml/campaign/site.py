@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_lambda_ml.aws.function import DeployedFunction
+    from pytest_lambda_ml.aws.deployed_function import DeployedFunction
     from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.backend import Backend, Fargate
     from pytest_lambda_ml.campaign.clock import Clock

@@ -14,7 +14,7 @@ from pytest_lambda_ml.campaign.run import CellRun, Progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_lambda_ml.aws.function import DeployedFunction
+    from pytest_lambda_ml.aws.deployed_function import DeployedFunction
     from pytest_lambda_ml.campaign.budget import Allowance
     from pytest_lambda_ml.campaign.clock import Clock
     from pytest_lambda_ml.campaign.correlate import Correlator
