@@ -50,7 +50,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/bench: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(INSTALL) -e ".[llm]"
+	$(INSTALL) --no-compile -e ".[llm]"
+	# pip would compile on one core. Some packages carry templates that are no Python.
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 	touch $@
 
 $(VENV)/test: $(VENV)/bench

@@ -13,6 +13,7 @@ from pytest_lambda_ml.campaign.figures import extra_info, warm_samples_s
 from pytest_lambda_ml.errors import LambdaMLError, SettingError, UnsupportedError
 from pytest_lambda_ml.model import Configuration
 from pytest_lambda_ml.plugin import grid
+from pytest_lambda_ml.plugin.ahead import train_ahead
 from pytest_lambda_ml.plugin.budget import (
     check_cell_affordable,
     check_stopped,
@@ -294,6 +295,7 @@ class LambdaBenchmark:
         messages: int,
     ) -> CellResult:
         """Deploy, measure, remove."""
+        train_ahead(self._node.session, self._backend)
         data = self._backend.dataset(kind)
         expected = self._backend.expected_outputs(
             folder, data, batch_size=configuration.batch_size, invocations=messages

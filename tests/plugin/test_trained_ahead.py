@@ -1,0 +1,41 @@
+"""Models of a session are trained before its first cell is measured, two at a time."""
+
+from __future__ import annotations
+
+BENCHMARK = """
+    import pytest
+
+    @pytest.mark.parametrize("algorithm", ["left", "right", "nowhere"])
+    def test_pair(lambda_benchmark, algorithm):
+        lambda_benchmark(handler=f"handlers/{algorithm}", memory_mb=512, invocations=2)
+"""
+HANDLER = "def initialize(): pass\ndef process(batch): return batch\n"
+TRAIN = """
+    import pathlib, sys, time
+
+    here = pathlib.Path(__file__).resolve().parent
+    with open(here.parent / "log", "a") as log:
+        print("train", file=log)
+    (here.parent / f"{here.name}-started").touch()
+    deadline = time.monotonic() + 60
+    while not (here.parent / "{other}-started").exists():
+        assert time.monotonic() < deadline, "the other model is not trained at the same time"
+        time.sleep(0.01)
+    pathlib.Path(sys.argv[-1], "model").touch()
+"""
+
+
+def test_two_models_are_trained_at_the_same_time_and_each_once(example) -> None:
+    """A handler that cannot be found fails its own test only."""
+    files = {"test_pair.py": BENCHMARK}
+    for name, other in (("left", "right"), ("right", "left")):
+        files |= {
+            f"handlers/{name}/handler.py": HANDLER,
+            f"handlers/{name}/requirements.txt": "",
+            f"handlers/{name}/train.py": TRAIN.replace("{other}", other),
+        }
+    project = example(files)
+    ended = project.run_pytest()
+    assert ended.outcomes == {"passed": 2, "failed": 1}, ended.text
+    assert ended.has("handlers/nowhere")
+    assert (project.root / "handlers" / "log").read_text().splitlines() == ["train"] * 2
