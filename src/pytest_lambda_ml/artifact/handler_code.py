@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import symtable
 import sys
+import tokenize
 import warnings
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ def check_handler(folder: HandlerFolder, python_version: str | None = None) -> N
 
 def _read(path: Path) -> tuple[ast.Module, set[str]]:
     """The syntax tree, and the names that the module binds by whatever statement."""
-    source = path.read_bytes()
+    with tokenize.open(path) as file:  # in the encoding that it declares
+        source = file.read()
     with warnings.catch_warnings(action="ignore"):  # they are for whoever runs the file
         tree = ast.parse(source, path)
         compile(tree, path, "exec", dont_inherit=True)  # finds a few errors more
