@@ -79,3 +79,39 @@ def test_images_that_could_not_be_built_are_refused_before_anything(example, opt
     assert got.returncode == pytest.ExitCode.USAGE_ERROR
     assert got.has(option.partition("=")[0], said)
     assert nothing_was_started(project)
+
+
+@pytest.mark.parametrize("option", ["--lambda-dir", "--lambda-cache-dir", "--lambda-report"])
+def test_what_cannot_be_written_is_said_before_anything_is_measured(example, option) -> None:
+    project = example(OURS | {"file": ""})
+    got = project.run_pytest("--lambda-memory", "512", f"{option}=file/below/it")
+    assert got.returncode == pytest.ExitCode.USAGE_ERROR
+    assert got.has(option, "is a file, so there can be no folder")
+    assert "Traceback" not in got.text
+
+
+@pytest.mark.parametrize(
+    "option", ["--aws-profile=me", "--lambda-role=arn:aws:iam::1:role/r", "--lambda-bucket=b"]
+)
+def test_what_only_aws_has_is_refused_here(example, option) -> None:
+    got = example(OURS).run_pytest("--lambda-memory", "512", option)
+    assert got.returncode == pytest.ExitCode.USAGE_ERROR
+    assert got.has(option.partition("=")[0], "add --aws-region to run on AWS")
+
+
+def test_an_option_that_a_test_overrules_is_named(example) -> None:
+    """And names are printed as they are, whatever they would mean to what prints them."""
+    project = example(
+        {
+            "[red]x/handler.py": "def initialize(): pass\ndef process(batch): return batch\n",
+            "[red]x/requirements.txt": "",
+            "test_fixed.py": """
+                def test_fixed(lambda_benchmark):
+                    lambda_benchmark(handler="[red]x", memory_mb=512, invocations=5)
+            """,
+        }
+    )
+    got = project.run_pytest("--lambda-memory", "1024")
+    assert got.outcomes == {"passed": 1}, got.text
+    assert got.has("--lambda-memory 1024 has no say in test_fixed.py::test_fixed: memory_mb is 512")
+    assert got.has("[red]x,")

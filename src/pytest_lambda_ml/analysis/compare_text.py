@@ -91,7 +91,12 @@ def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
 
     output = io.StringIO()
     console = Console(
-        file=output, width=width, force_terminal=color, no_color=not color, highlight=False
+        file=output,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        markup=False,
     )
     if comparison.rows:
         fields = [(*_fields(row), _short_verdict(row)) for row in comparison.rows]

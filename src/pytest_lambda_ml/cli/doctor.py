@@ -187,6 +187,7 @@ def _print(found: list[tuple[str, Finding]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("where")
@@ -196,11 +197,11 @@ def _print(found: list[tuple[str, Finding]]) -> None:
     colors = {"ok": "green", "warning": "yellow", "missing": "bold red"}
     before = ""
     for where, each in found:
-        state = f"[{colors[each.state]}]{each.state}[/]"
+        state = Text(each.state, style=colors[each.state])
         told = each.detail + (f"\n→ {each.advice}" if each.advice else "")
         table.add_row("" if where == before else where, each.subject, state, told)
         before = where
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     console.print(table)

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.plugin.backend import LambdaBackend
     from pytest_lambda_ml.plugin.grid import RunLimits
 
-__all__ = ["Deployer", "LambdaBenchmark"]
+__all__ = ["OVERRULED", "Deployer", "LambdaBenchmark"]
+
+OVERRULED = pytest.StashKey[dict[str, str]]()
+"""Options that a test overrules by its own call, each with what is said of it."""
 
 
 @contextmanager
@@ -159,6 +162,8 @@ class LambdaBenchmark:
             (1 if function else DEFAULT_GRID.batch_size[0]) if batch_size is None else batch_size
         )
         cell = {"memory_mb": memory_mb, "concurrency": concurrency, "batch_size": items}
+        said = grid.overruled(self._backend.settings, cell, self._node.nodeid)
+        self._node.config.stash.setdefault(OVERRULED, {}).update(said)
         asked = {
             "invocations": invocations,
             "timeout_s": timeout_s,

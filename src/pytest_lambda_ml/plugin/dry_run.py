@@ -42,7 +42,12 @@ def render_dry_run(
     """The whole text, lines no longer than ``width`` where the cell ids leave it that."""
     output = io.StringIO()
     console = Console(
-        file=output, width=width, force_terminal=color, no_color=not color, highlight=False
+        file=output,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        markup=False,
     )
     console.print(_table(estimates))
     cost = _sum(estimates, lambda each: each.cost_usd)

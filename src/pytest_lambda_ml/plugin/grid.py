@@ -33,6 +33,7 @@ __all__ = [
     "grids",
     "limits_of",
     "not_offered",
+    "overruled",
     "parse_matrix",
     "sits_out",
 ]
@@ -273,3 +274,14 @@ def not_offered(
         f"{flag}: no selected test offers {what} {', '.join(map(repr, unknown))}; "
         f"offered: {', '.join(names) or 'none'}"
     )
+
+
+def overruled(settings: Settings, values: Mapping[str, int | None], test: str) -> dict[str, str]:
+    """By option what the command line asks of a test that has its own value, in a sentence."""
+    said = {}
+    for name in ("memory_mb", "concurrency", "batch_size"):
+        wanted, value = getattr(settings, name), values[name]
+        if settings.given(name) and value is not None and value not in wanted:
+            asked = ",".join(map(str, wanted))
+            said[name] = f"{settings.place(name)} {asked} has no say in {test}: {name} is {value}"
+    return said

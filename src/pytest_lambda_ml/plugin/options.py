@@ -65,6 +65,8 @@ def check_outside(settings: Settings) -> None:
     from pytest_lambda_ml.plugin.report import check_report
 
     check_report(settings)
+    _check_folders(settings)
+    _check_used(settings)
     _check_images(settings)
     for kind, path in settings.datasets.items():
         if "://" not in path and not Path(path).expanduser().is_file():
@@ -79,6 +81,37 @@ def check_outside(settings: Settings) -> None:
                 load_prices().prices(region)
         except PriceError as error:
             raise pytest.UsageError(f"{settings.place('aws_region')}: {error}") from None
+
+
+def _check_folders(settings: Settings) -> None:
+    """What is written at the end of an hour has to have a place at its start."""
+    folders = {"run_root": settings.run_root, "cache_dir": settings.cache_dir}
+    if settings.report is not None:
+        folders["report"] = settings.report.resolve().parent
+    for name, folder in folders.items():
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not there.is_dir():
+            why = f"{there} is a file, so there can be no folder {folder}"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            why = f"nothing can be written into the folder {there}"
+        else:
+            continue
+        raise pytest.UsageError(f"{settings.place(name)}: {why}; name another, or mend that one")
+
+
+ON_AWS_ONLY = ("aws_profile", "role", "bucket", "repository")
+
+
+def _check_used(settings: Settings) -> None:
+    """What was asked for in this very command would be passed over without a region or a URL."""
+    if settings.aws_regions or settings.aws_endpoint_url:
+        return
+    for name in ON_AWS_ONLY:
+        if settings.given(name):
+            raise pytest.UsageError(
+                f"{settings.place(name)}: this session runs on this machine, which has no use for "
+                "it; add --aws-region to run on AWS, or leave it out"
+            )
 
 
 def _check_images(settings: Settings) -> None:

@@ -86,7 +86,12 @@ def _algorithm(
     """One table and what has to be said about its cells, which are all trainings or none."""
     output = io.StringIO()
     console = Console(
-        file=output, width=width, force_terminal=color, no_color=not color, highlight=False
+        file=output,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        markup=False,
     )
     trained = rows[0].training is not None
     best = {} if trained else best_of(rows)

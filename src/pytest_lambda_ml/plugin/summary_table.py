@@ -118,5 +118,5 @@ def print_cells(
                 else Text(f"{value} " if figure.best else value)
                 for row, value in zip(rows, values, strict=True)
             ]
-    console.print(", ".join(told), style="bold", soft_wrap=True)
+    console.print(", ".join(told), style="bold", soft_wrap=True, markup=False)
     return [column.heading.replace("\n", " ").strip() for column in print_table(console, columns)]

@@ -40,6 +40,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     if (dry_run := config.stash.get(DRY_RUN, None)) and dry_run.planned:
         _write_dry_run(terminalreporter, dry_run, width, color=writer.hasmarkup)
     backend = config.stash.get(BACKEND, None)
+    if backend is not None:
+        _write_overruled(terminalreporter, config)
     if backend is not None and backend.campaign.kept:
         _write_kept(terminalreporter, backend)
     if backend is None or not backend.campaign.results:
@@ -68,6 +70,13 @@ def _write_summary(
     reporter.section("AWS Lambda")
     for line in text.splitlines():
         reporter.write_line(line)
+
+
+def _write_overruled(reporter: TerminalReporter, config: pytest.Config) -> None:
+    from pytest_lambda_ml.plugin.benchmark import OVERRULED
+
+    for said in config.stash.get(OVERRULED, {}).values():
+        reporter.write_line(f"lambda-ml: {said}", yellow=True)
 
 
 def _write_kept(reporter: TerminalReporter, backend: LambdaBackend) -> None:

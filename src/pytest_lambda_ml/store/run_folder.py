@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.errors import RunStoreError
+
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
@@ -27,11 +29,17 @@ def create_run_folder(run_root: Path, now: datetime) -> RunFolder:
     """Create the folder of a new run under ``run_root / "runs"``.
 
     ``now`` is an aware UTC time: names sort by it. The run id is eight hexadecimal digits, fit for
-    the names of AWS resources.
+    the names of AWS resources. Raises `RunStoreError`.
     """
     run_id = secrets.token_hex(4)
     path = run_root / "runs" / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
-    path.mkdir(parents=True)
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise RunStoreError(
+            f"{path}: the folder of this run cannot be made ({error.strerror}); name another with "
+            "--lambda-dir"
+        ) from None
     return RunFolder(run_id, path)
 
 
