@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,9 +47,8 @@ def _together(cells: Sequence[CellSamples]) -> CellSamples:
         each.name: sum(getattr(cell.outcomes, each.name) for cell in cells)
         for each in fields(Outcomes)
     }
-    return replace(
-        cells[0],
-        outcomes=Outcomes(**counts),
-        environment=np.concatenate(environments),
-        **{name: np.concatenate([getattr(cell, name) for cell in cells]) for name in _SAMPLES},
-    )
+    samples: dict[str, Any] = {
+        name: np.concatenate([getattr(cell, name) for cell in cells]) for name in _SAMPLES
+    }
+    samples["environment"] = np.concatenate(environments)
+    return replace(cells[0], outcomes=Outcomes(**counts), **samples)
