@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from cell_log import failure, init_report, record, report, request_id, start, success
 from click.testing import CliRunner
@@ -14,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lambda_ml.analysis import import_logs
-from pytest_lambda_ml.analysis.import_join import joined
 from pytest_lambda_ml.analysis.import_logs import read_log
 from pytest_lambda_ml.analysis.import_records import FIELDS
 from pytest_lambda_ml.analysis.import_run import Guess, import_files
@@ -97,6 +97,13 @@ def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "export.log"
     path.write_text(text, encoding="utf-8", newline="")
     return path
+
+
+def imported(*files: Path) -> pd.DataFrame:
+    """The rows of the run that an import of these files makes."""
+    root = files[0].parent / ".lambda-ml"
+    run = load_run(import_files(files, root, NOW, guess=Guess()), root)
+    return pd.concat([cell.invocations for cell in run.cells])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -340,7 +347,7 @@ def test_records_with_escapes_or_of_another_shape_are_read_one_by_one(tmp_path) 
     odd = record("00098", request_id(98), error_type="ValueError", error_message='a "b"\n<c>')
     other = record("00099", request_id(99), figures={"tokens": 5, "note": "x"})
     told = [*events, odd, report(request_id(98)), other, report(request_id(99))]
-    rows = joined(read_log(write(tmp_path, plain(told)))).set_index("sample_id")
+    rows = imported(write(tmp_path, plain(told))).set_index("sample_id")
     assert rows.loc["00098", "handler_error_message"] == 'a "b"\n<c>'
     assert rows.loc["00098", "outcome"] == "failed"
     assert rows.loc["00099", "processing_ms"] == 5.0
@@ -354,7 +361,7 @@ def test_a_retry_counts_once_and_is_billed_twice(tmp_path) -> None:
         report(request_id(50), at=5_100, status="timeout"),
         *success("00050", request_id(50), stream="stream-b", at=9_000, cold=True),
     ]
-    rows = joined(read_log(write(tmp_path, plain(events))))
+    rows = imported(write(tmp_path, plain(events)))
     tried = rows[rows["request_id"] == request_id(50)]
     assert tried["counts"].sum() == 1
     # The first attempt has no invocation record, so only the second is known by its sample.
@@ -365,7 +372,7 @@ def test_old_lines_about_timeouts_are_heeded(tmp_path) -> None:
     request = request_id(7)
     line = f"2024-01-31T12:02:08.123Z {request} Task timed out after 3.00 seconds\n\n"
     text = plain([*campaign(3), report(request)]) + line
-    rows = joined(read_log(write(tmp_path, text))).set_index("request_id")
+    rows = imported(write(tmp_path, text)).set_index("request_id")
     assert rows.loc[request, "outcome"] == "timed_out"
 
 

@@ -17,7 +17,7 @@ from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome, StartType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -25,19 +25,11 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.measure.pricing import Prices
     from pytest_lambda_ml.model import Configuration
 
-__all__ = ["frame_figures", "priced"]
+__all__ = ["NUMBERS", "column_figures", "frame_figures", "priced"]
 
 MB_PER_GB, MS_PER_S, THOUSAND, MILLION = 1024, 1000, 1000, 1_000_000
 ONE_MS = 1.0
 NO_FIGURES = "{}"
-WARM_COLUMNS = [
-    "duration_ms",
-    "billed_duration_ms",
-    "processing_ms",
-    "gb_seconds",
-    "gb_seconds_usd",
-    "requests_usd",
-]
 COLD_COLUMNS = (
     "init_duration_ms",
     "imports_ms",
@@ -48,6 +40,16 @@ COLD_COLUMNS = (
     "duration_ms",
     "restore_duration_ms",
 )
+NUMBERS = (
+    *COLD_COLUMNS,
+    "processing_started_at_ms",
+    "billed_duration_ms",
+    "max_memory_mb",
+    "gb_seconds",
+    "gb_seconds_usd",
+    "requests_usd",
+)
+"""The columns of numbers that figures are made of."""
 
 
 def priced(
@@ -70,85 +72,102 @@ def priced(
 
 
 def frame_figures(frame: pd.DataFrame, configuration: Configuration, prices: Prices) -> CellFigures:
-    """See `campaign.figures.cell_figures`; ``frame`` has a row per REPORT and is `priced`.
+    """See `column_figures`; ``frame`` has a row per REPORT and is `priced`."""
+    environments = frame["environment_id"].fillna(frame["log_stream"]).astype("category")
+    columns = {
+        **{name: frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in NUMBERS},
+        "counts": frame["counts"].to_numpy(dtype=bool),
+        "warm": (frame["start"] == StartType.WARM.value).to_numpy(dtype=bool, na_value=False),
+        "cold": (frame["start"] == StartType.COLD.value).to_numpy(dtype=bool, na_value=False),
+        "succeeded": (frame["outcome"] == Outcome.SUCCEEDED.value).to_numpy(dtype=bool),
+        "environment": environments.cat.codes.to_numpy(),
+    }
+    said = frame["handler_figures"].fillna(NO_FIGURES).to_numpy(dtype=object)
+    if (said != NO_FIGURES).any():
+        columns["handler_figures"] = said
+    return column_figures(columns, configuration, prices)
 
-    The total leaves out publishing and log ingestion, which rows do not say.
+
+def column_figures(
+    columns: Mapping[str, NDArray[Any]], configuration: Configuration, prices: Prices
+) -> CellFigures:
+    """See `campaign.figures.cell_figures`.
+
+    ``columns`` have a row per REPORT: `NUMBERS`, with NaN where absent; ``counts``, ``warm``,
+    ``cold`` and ``succeeded``; ``environment``, a number for each and -1 where it is not known; and
+    ``handler_figures``, JSON, where there are any. The total leaves out publishing and log
+    ingestion, which rows do not say.
     """
-    counted = frame["counts"].to_numpy(dtype=bool)
-    counts = frame if counted.all() else frame[counted]
-    is_warm, is_cold, succeeded = (
-        (counts[name] == value).to_numpy(dtype=bool, na_value=False)
-        for name, value in (
-            ("start", StartType.WARM.value),
-            ("start", StartType.COLD.value),
-            ("outcome", Outcome.SUCCEEDED.value),
-        )
-    )
-    is_warm = is_warm & succeeded
-    warm = counts.loc[is_warm, WARM_COLUMNS]
-    cold = counts.loc[is_cold, list(COLD_COLUMNS)]
-    billed = warm["billed_duration_ms"].dropna()
-    batch, reporting = configuration.batch_size, _reporting(counts)
+    counted = columns["counts"]
+    counts = columns if counted.all() else _where(columns, counted)
+    is_warm = counts["warm"] & counts["succeeded"]
+    warm, cold = _where(counts, is_warm), _where(counts, counts["cold"])
+    billed, durations = _present(warm["billed_duration_ms"]), _present(warm["duration_ms"])
+    batch = configuration.batch_size
     items = len(billed) * batch
-    cost = float((warm["gb_seconds_usd"] + warm["requests_usd"]).sum())
-    environments = counts["environment_id"].fillna(counts["log_stream"])
+    cost = float(np.nansum(warm["gb_seconds_usd"] + warm["requests_usd"]))
+    begins, ends = _busy_ms(counts)
+    environments = np.unique(counts["environment"])
+    total_billed = _present(columns["billed_duration_ms"])
+    memory = _present(columns["max_memory_mb"])
     return CellFigures(
-        warm_count=len(warm),
-        cold_starts=len(cold),
-        environments=int(environments.nunique()),
-        duration_ms_p50=_quantile(warm["duration_ms"], 0.5),
-        duration_ms_p95=_quantile(warm["duration_ms"], 0.95),
-        duration_ms_mean=_mean(warm["duration_ms"]),
+        warm_count=int(is_warm.sum()),
+        cold_starts=int(counts["cold"].sum()),
+        environments=int(np.count_nonzero(environments >= 0)),
+        duration_ms_p50=_quantile(durations, 0.5),
+        duration_ms_p95=_quantile(durations, 0.95),
+        duration_ms_mean=_mean(durations),
         billed_ms_mean=_mean(billed),
-        billed_ms_total=_sum(frame["billed_duration_ms"]),
+        billed_ms_total=float(total_billed.sum()) if total_billed.size else None,
         **_cold_starts(cold),
-        processing_ms_p50=_quantile(warm["processing_ms"], 0.5),
-        max_memory_mb=_largest(frame["max_memory_mb"]),
-        gb_seconds_per_1k_items=_per(float(warm["gb_seconds"].sum()), items, THOUSAND),
+        processing_ms_p50=_quantile(_present(warm["processing_ms"]), 0.5),
+        max_memory_mb=int(memory.max()) if memory.size else None,
+        gb_seconds_per_1k_items=_per(float(np.nansum(warm["gb_seconds"])), items, THOUSAND),
         cost_usd_per_million=_per(cost, len(billed), MILLION),
         cost_usd_per_1k_items=_per(cost, items, THOUSAND),
         cost_total=Cost(
-            gb_seconds_usd=_decimal(frame["gb_seconds_usd"].sum()),
-            requests_usd=_decimal(len(frame)) * (prices.request_usd or 0),
+            gb_seconds_usd=_decimal(np.nansum(columns["gb_seconds_usd"])),
+            requests_usd=_decimal(len(counted)) * (prices.request_usd or 0),
             notes=("the total leaves out publishing and log ingestion: not known of an import",),
         ),
-        makespan_s=_makespan_s(counts),
-        effective_concurrency=_overlap(*_busy_ms(counts)),
-        **_ml_units(
-            warm,
-            counts["handler_figures"][is_warm] if reporting[is_warm].any() else None,
-            batch,
-            cost,
-        ),
-        quality=quality_of(_said(counts["handler_figures"][reporting].head(1))),
+        makespan_s=float(ends.max() - begins.min()) / MS_PER_S if begins.size else None,
+        effective_concurrency=_overlap(begins, ends),
+        **_ml_units(warm, batch, cost),
+        quality=quality_of(_said(counts)),
     )
 
 
-def _ml_units(
-    warm: pd.DataFrame, figures: pd.Series | None, batch_size: int, cost: float
-) -> dict[str, Any]:
-    """See `campaign.ml_units`; ``figures`` of the handlers, None where they say nothing."""
-    durations = warm["duration_ms"].to_numpy(dtype=np.float64)
-    if figures is not None:
+def _where(columns: Mapping[str, NDArray[Any]], chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    return {name: column[chosen] for name, column in columns.items()}
+
+
+def _ml_units(warm: Mapping[str, NDArray[Any]], batch_size: int, cost: float) -> dict[str, Any]:
+    """See `campaign.ml_units`."""
+    durations = warm["duration_ms"]
+    if any(said := _said(warm)):
         known: list[float | None] = [
             None if np.isnan(each) else each for each in durations.tolist()
         ]
-        return units_of(known, _said(figures), batch_size, _decimal(cost))
+        return units_of(known, said, batch_size, _decimal(cost))
     seconds = float(np.nansum(durations)) / MS_PER_S
     items = int(np.count_nonzero(durations > 0)) * batch_size  # not NaN either
     rate = {"items_per_s": items / seconds if seconds else None}
     return {**units_of((), (), batch_size, _decimal(0)), **rate}
 
 
-def _said(figures: pd.Series) -> list[dict[str, Any]]:
-    """What handlers said, of each row."""
-    return [json.loads(text) for text in figures.fillna(NO_FIGURES).tolist()]
+def _said(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """What handlers said, of each row; nothing where none did."""
+    if "handler_figures" not in columns:
+        return []
+    texts: list[str] = columns["handler_figures"].tolist()
+    known = {text: json.loads(text) for text in set(texts)}
+    return [known[text] for text in texts]
 
 
-def _cold_starts(cold: pd.DataFrame) -> dict[str, Any]:
+def _cold_starts(cold: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """See `campaign.cold_start.waterfall`."""
     init, imports, loading, first, began, ended, duration, restore = (
-        cold[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in COLD_COLUMNS
+        cold[name] for name in COLD_COLUMNS
     )
     ready = np.where(np.isnan(init), restore, init)
     inside = ended - began <= np.nan_to_num(duration) + ONE_MS
@@ -169,35 +188,16 @@ def _median(values: NDArray[np.float64]) -> float | None:
     return float(np.median(values)) if values.size else None
 
 
-def _reporting(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """The rows in which the handler said something of its own."""
-    said = frame["handler_figures"].fillna(NO_FIGURES)
-    reporting: NDArray[np.bool_] = (said != NO_FIGURES).to_numpy(dtype=bool)
-    return reporting
+def _present(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[~np.isnan(values)]
 
 
-def _present(values: pd.Series) -> NDArray[np.float64]:
-    return values.dropna().to_numpy(dtype=np.float64)
-
-
-def _quantile(values: pd.Series, q: float) -> float | None:
-    present = _present(values)
+def _quantile(present: NDArray[np.float64], q: float) -> float | None:
     return float(np.quantile(present, q)) if present.size else None
 
 
-def _mean(values: pd.Series) -> float | None:
-    present = _present(values)
+def _mean(present: NDArray[np.float64]) -> float | None:
     return float(present.mean()) if present.size else None
-
-
-def _sum(values: pd.Series) -> float | None:
-    present = _present(values)
-    return float(present.sum()) if present.size else None
-
-
-def _largest(values: pd.Series) -> int | None:
-    present = _present(values)
-    return int(present.max()) if present.size else None
 
 
 def _per(amount: float, count: int, unit: int) -> float | None:
@@ -208,20 +208,16 @@ def _decimal(value: Any) -> Decimal:
     return Decimal(str(float(value)))
 
 
-def _makespan_s(counts: pd.DataFrame) -> float | None:
-    """From the first start to the last end that the wrapper saw; None where it was not used."""
-    begins, ends = _busy_ms(counts)
-    return float(ends.max() - begins.min()) / MS_PER_S if begins.size else None
-
-
-def _busy_ms(counts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _busy_ms(
+    counts: Mapping[str, NDArray[Any]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """When each invocation was at work: from its initialisation on where that lay inside it."""
-    start, end = counts["processing_started_at_ms"], counts["processing_ended_at_ms"]
+    begin, end = counts["processing_started_at_ms"], counts["processing_ended_at_ms"]
     initialized = counts["initialization_started_at_ms"]
-    inside = end - initialized <= counts["duration_ms"].fillna(0.0) + ONE_MS
-    begin = start.where(~inside, np.minimum(start, initialized))
-    whole = (begin.notna() & end.notna()).to_numpy()
-    return begin.to_numpy(dtype=np.float64)[whole], end.to_numpy(dtype=np.float64)[whole]
+    inside = end - initialized <= np.nan_to_num(counts["duration_ms"]) + ONE_MS
+    begin = np.where(inside, np.minimum(begin, initialized), begin)
+    whole = ~(np.isnan(begin) | np.isnan(end))
+    return begin[whole], end[whole]
 
 
 def _overlap(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> int | None:

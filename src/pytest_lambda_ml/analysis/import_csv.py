@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_lambda_ml.analysis.import_join import mark_attempts
+from pytest_lambda_ml.analysis.import_join import rows_schema
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.model import Outcome, StartType
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "ABSENT",
@@ -101,8 +102,8 @@ def _is_header(path: Path, names: Sequence[str]) -> bool:
     return csv and len(names) > 1 and all(_NAME.fullmatch(name) for name in names)
 
 
-def read_thesis_csv(path: Path) -> pd.DataFrame:
-    """A row per line, with the columns of `store.invocations` and ``algorithm``.
+def read_thesis_csv(path: Path) -> pa.Table:
+    """A row per line, with the columns of `import_join.rows_schema`.
 
     A line without a billed duration has no REPORT: its outcome is missing. Raises `RunStoreError`
     naming the file and what is wrong.
@@ -137,7 +138,17 @@ def read_thesis_csv(path: Path) -> pd.DataFrame:
     numbered = frame.index.to_series().astype("string")
     frame["sample_id"] = frame["sns_message_id"].astype("string").fillna(numbered)
     frame["request_id"] = frame["sample_id"]
-    return mark_attempts(frame)
+    frame["counts"] = True
+    columns: dict[str, pa.Array] = {}
+    for field in rows_schema():
+        if field.name not in frame:
+            columns[field.name] = pa.nulls(len(frame), field.type)
+        elif pa.types.is_dictionary(field.type):
+            words = pa.array(frame[field.name], pa.string(), from_pandas=True)
+            columns[field.name] = words.dictionary_encode()
+        else:
+            columns[field.name] = pa.array(frame[field.name], field.type, from_pandas=True)
+    return pa.table(columns, schema=rows_schema())
 
 
 def thesis_frame(frame: pd.DataFrame, *, algorithm: str, cell_id: str) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from pytest_lambda_ml.analysis.import_lines import (
     other_lines,
     report_lines,
 )
-from pytest_lambda_ml.analysis.import_records import FIELDS, Records
+from pytest_lambda_ml.analysis.import_records import FIELDS, Records, arrow_type
 from pytest_lambda_ml.analysis.import_words import MARGIN, Block
 from pytest_lambda_ml.campaign.evidence import EndLine, read_event
 from pytest_lambda_ml.errors import RunStoreError
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.analysis.import_lines import Layout, Places, ReportLines
 
-__all__ = ["LogTables", "read_log"]
+__all__ = ["LogTables", "log_parts", "read_log", "records_schema"]
 
 BLOCK_REPORTS = 16_000
 """So many REPORTs in a block: their columns stay in a core's cache, and each step has enough to do
@@ -73,11 +73,11 @@ REPORT_FIELDS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogTables:
-    """What a log says: REPORTs in the order of the file, records in any, and old-style endings.
+    """What a log, or a part of one, says: REPORTs, records, and old-style endings.
 
-    Both tables have a column ``place``, the byte in the file at which the line's event begins;
-    ``reports`` also ``log_stream``. ``endings`` says of a request how it ended where that is a line
-    of its own.
+    Both tables are in the order of the file and have a column ``place``, the byte at which the
+    line's event begins; ``reports`` also ``log_stream``. ``endings`` says of a request how it ended
+    where that is a line of its own.
     """
 
     reports: pa.Table
@@ -85,19 +85,22 @@ class LogTables:
     endings: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The same of a block, in tables of which some were read by columns."""
-
-    reports: list[pa.Table]
-    records: list[pa.Table]
-    endings: dict[str, str]
-
-
 def read_log(path: Path) -> LogTables:
-    """Read one file. Raises `RunStoreError` when it cannot be read or holds no REPORT."""
-    import pyarrow as pa
+    """Read one file whole; see `log_parts`."""
+    parts = list(log_parts(path))
+    return LogTables(
+        _one_table([part.reports for part in parts]),
+        _one_table([part.records for part in parts]),
+        {request: how for part in parts for request, how in part.endings.items()},
+    )
 
+
+def log_parts(path: Path) -> Iterator[LogTables]:
+    """Read one file part by part, in its order; other threads read on while one is looked at.
+
+    Raises `RunStoreError` when it cannot be read, or at its end when it holds no REPORT.
+    """
+    reports = 0
     try:
         with path.open("rb") as file:
             head = file.read(SAMPLE_BYTES)
@@ -107,22 +110,13 @@ def read_log(path: Path) -> LogTables:
             layout = layout_of(head[: head.rfind(b"\n") + 1])
             known = Records()
             with ThreadPoolExecutor(max_workers=_cores()) as pool:
-                parts = list(pool.map(lambda block: _read_block(block, layout, known), blocks))
+                for part in pool.map(lambda block: _read_block(block, layout, known), blocks):
+                    reports += part.reports.num_rows
+                    yield part
     except OSError as error:
         raise RunStoreError(f"{path} cannot be read: {error.strerror}") from error
-    reports, records = (
-        pa.concat_tables([schema.empty_table(), *(table for tables in found for table in tables)])
-        for schema, found in (
-            (_reports_schema(), [part.reports for part in parts]),
-            (_records_schema(), [part.records for part in parts]),
-        )
-    )
-    if not reports.num_rows:
+    if not reports:
         raise RunStoreError(f"{path} has no REPORT line")
-    if (np.diff(reports["place"].to_numpy()) < 0).any():  # some were read one by one
-        reports = reports.sort_by("place")
-    endings = {request: how for part in parts for request, how in part.endings.items()}
-    return LogTables(reports, records, endings)
 
 
 def _block_bytes(head: bytes, size: int) -> int:
@@ -206,7 +200,7 @@ def _event_blocks(events: list[Any], limit: int) -> Iterator[Block]:
             offset, lines, size = offset + size, [], 0
 
 
-def _read_block(block: Block, layout: Layout, records: Records) -> _Part:
+def _read_block(block: Block, layout: Layout, records: Records) -> LogTables:
     import pyarrow as pa
 
     lines = Lines(block, layout)
@@ -214,21 +208,28 @@ def _read_block(block: Block, layout: Layout, records: Records) -> _Part:
     odd = _Odd(block)
     odd.read(other_lines(lines, (fast.numbers, *(part.numbers for part in found))))
     reports = [_report_table(fast, block.offset)]
-    told = [
-        pa.table(
-            {
-                "place": lines.starts[part.numbers] + (layout.prefix + block.offset),
-                **part.columns,
-            },
-            schema=_records_schema(),
-        )
-        for part in found
-    ]
+    told = [records_schema().empty_table()]
+    for part in found:
+        places = lines.starts[part.numbers] + (layout.prefix + block.offset)
+        told.append(pa.table({"place": places, **part.columns}, schema=records_schema()))
     if odd.reports:
         reports.append(pa.Table.from_pylist(odd.reports, _reports_schema()))
     if odd.records:
-        told.append(pa.Table.from_pylist(odd.records, _records_schema()))
-    return _Part(reports, told, odd.endings)
+        told.append(pa.Table.from_pylist(odd.records, records_schema()))
+    return LogTables(_one_table(reports), _one_table(told), odd.endings)
+
+
+def _one_table(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all, in the order of the file."""
+    import pyarrow as pa
+
+    some = [table for table in tables if table.num_rows] or tables[:1]
+    if len(some) == 1:
+        return some[0]
+    table = pa.concat_tables(some).unify_dictionaries().combine_chunks()
+    places = table["place"].to_numpy()
+    in_order = (np.diff(places) > 0).all()
+    return table if in_order else table.take(np.argsort(places, kind="stable"))
 
 
 def _report_table(fast: ReportLines, offset: int) -> pa.Table:
@@ -237,28 +238,30 @@ def _report_table(fast: ReportLines, offset: int) -> pa.Table:
     count = len(fast.places)
     columns: dict[str, Any] = {
         "place": fast.places + offset,
-        "log_stream": pa.nulls(count, pa.string()) if fast.log_stream is None else fast.log_stream,
     }
-    for name, kind in REPORT_FIELDS.items():
-        values = getattr(fast, name, None)
-        columns[name] = pa.nulls(count, pa.type_for_alias(kind)) if values is None else values
+    for kind in list(_reports_schema())[1:]:
+        values = getattr(fast, kind.name, None)
+        columns[kind.name] = pa.nulls(count, kind.type) if values is None else values
+    if fast.log_stream is not None:
+        columns["log_stream"] = fast.log_stream.dictionary_encode()
     init_ms = fast.init_duration_ms
     columns["init_duration_ms"] = pa.array(init_ms, mask=np.isnan(init_ms))
     return pa.table(columns, schema=_reports_schema())
 
 
 def _reports_schema() -> pa.Schema:
+    return _schema({"place": "int64", "log_stream": "string", **REPORT_FIELDS})
+
+
+def records_schema() -> pa.Schema:
+    """The columns of `LogTables.records`."""
+    return _schema({"place": "int64", **FIELDS})
+
+
+def _schema(kinds: dict[str, str]) -> pa.Schema:
     import pyarrow as pa
 
-    kinds = {"place": "int64", "log_stream": "string", **REPORT_FIELDS}
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
-
-
-def _records_schema() -> pa.Schema:
-    import pyarrow as pa
-
-    kinds = {"place": "int64", **FIELDS}
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
+    return pa.schema([(name, arrow_type(name, kind)) for name, kind in kinds.items()])
 
 
 _TIME_AFTER = re.compile(r"(?<=})\t\d+$")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Places = NDArray[np.int64]
 
-__all__ = ["FIELDS", "RecordLines", "Records"]
+__all__ = ["FIELDS", "RecordLines", "Records", "arrow_type"]
 
 FIELDS = {
     "sample_id": "string",
@@ -63,6 +63,11 @@ FIELDS = {
 }
 """What is kept of a record, under its own names."""
 
+_OWN_WORDS = frozenset(
+    {"sample_id", "sns_message_id", "request_id", "output_digest", "xray_trace_id"}
+)
+"""Texts that seldom come twice; all others are dictionary-encoded."""
+
 QUOTE, BACKSLASH, BRACE = (ord(char) for char in '"\\}')
 _REQUIRED_INTEGERS = ("schema_version", "memory_mb")
 _RECORD, _INVOCATION = word(b'{"type":'), word(b"invocati")
@@ -72,6 +77,15 @@ SAMPLES = 24
 FEWEST = 8
 """Lines that are worth a pattern."""
 MOST_PATTERNS = 40
+
+
+def arrow_type(name: str, kind: str) -> pa.DataType:
+    """The Arrow type of a column of this name."""
+    import pyarrow as pa
+
+    if kind != "string" or name in _OWN_WORDS:
+        return pa.type_for_alias(kind)
+    return pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +214,7 @@ class _Reader:
         if not len(walk.rows):
             return lines
         try:
-            columns = {name: self._column(name, block, walk.parts) for name in FIELDS}
+            columns = {name: self._encoded(name, block, walk.parts) for name in FIELDS}
         except _MisfitError:
             return lines
         read.append(RecordLines(lines.numbers[walk.rows], columns))
@@ -208,12 +222,18 @@ class _Reader:
         others[walk.rows] = False
         return lines[np.flatnonzero(others)]
 
+    def _encoded(self, name: str, block: Block, parts: list[Places]) -> pa.Array:
+        import pyarrow as pa
+
+        type_ = arrow_type(name, FIELDS[name])
+        if name in self._constant:
+            return _repeated(self._constant[name], type_, len(parts[0]))
+        column = self._column(name, block, parts)
+        return column.dictionary_encode() if pa.types.is_dictionary(type_) else column
+
     def _column(self, name: str, block: Block, parts: list[Places]) -> pa.Array:
         import pyarrow as pa
 
-        type_ = pa.type_for_alias(FIELDS[name])
-        if name in self._constant:
-            return pa.repeat(pa.scalar(self._constant[name], type_), len(parts[0]))
         (first, offset), (last, end) = self._pattern.spans[name]
         starts = parts[first] + offset
         if name == "figures":
@@ -225,6 +245,16 @@ class _Reader:
             return _words(block, starts, hole.length or 0)
         texts = slices(block.data, starts, parts[first + 1])
         return texts if FIELDS[name] == "string" else _floats(texts)
+
+
+def _repeated(value: object, type_: pa.DataType, count: int) -> pa.Array:
+    import pyarrow as pa
+
+    if value is None:
+        return pa.nulls(count, type_)
+    if pa.types.is_dictionary(type_):
+        return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), [value])
+    return pa.repeat(pa.scalar(value, type_), count)
 
 
 def _words(block: Block, starts: Places, length: int) -> pa.Array:

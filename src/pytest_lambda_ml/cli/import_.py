@@ -50,7 +50,7 @@ def import_(
     cell is guessed from the functions' names and the environments; options say it better.
     """
     from pytest_lambda_ml.analysis.import_run import Guess, import_files
-    from pytest_lambda_ml.analysis.load import load_run
+    from pytest_lambda_ml.store.run_file import read_run_file
 
     guess = Guess(
         algorithm=algorithm,
@@ -60,10 +60,10 @@ def import_(
         architecture="arm64" if architecture == "arm64" else "x86_64",
     )
     path = import_files(files, folder, datetime.now(UTC), region=region, guess=guess)
-    run = load_run(path, folder, columns=())
-    for cell in run.cells:
+    run = read_run_file(path)
+    for cell in run["cells"]:
         click.echo(
-            f"{cell.cell_id}: {cell.outcomes.published:,} invocations, "
-            f"{cell.figures.warm_count:,} warm, {cell.figures.cold_starts:,} cold"
+            f"{cell['cell_id']}: {cell['outcomes']['published']:,} invocations, "
+            f"{cell['figures']['warm_count']:,} warm, {cell['figures']['cold_starts']:,} cold"
         )
-    click.echo(f"Run {run.run_id} stored in {path}")
+    click.echo(f"Run {run['run_id']} stored in {path}")

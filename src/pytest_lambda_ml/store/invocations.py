@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.pricing import gb_seconds
@@ -17,7 +18,7 @@ from pytest_lambda_ml.model import Invocation, InvocationRecord, Outcome, Report
 from pytest_lambda_ml.store.plain import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -32,6 +33,7 @@ __all__ = [
     "invocation_table",
     "invocations_schema",
     "write_invocations",
+    "writing",
 ]
 
 INVOCATIONS_FILE = "invocations.parquet"
@@ -58,6 +60,23 @@ _RECORD_NAMES = {
 }
 _RECORD_LEFT_OUT = frozenset({"schema_version", "run_id", "sample_id", "request_id", "memory_mb"})
 _ARROW_TYPES = {"int": "int32", "float": "float64", "bool": "bool"}
+_SELDOM_TWICE = frozenset(
+    {
+        "sample_id",
+        "request_id",
+        "sns_message_id",
+        "xray_trace_id",
+        "duration_ms",
+        "processing_started_at_ms",
+        "processing_ended_at_ms",
+        "processing_ms",
+        "cpu_time_ms",
+        "gb_seconds",
+        "gb_seconds_usd",
+        "cost_usd",
+    }
+)
+GROUP_ROWS = 100_000
 _MB_PER_GB, _MS_PER_S, _EPHEMERAL_MB_INCLUDED = 1024, 1000, 512
 
 
@@ -126,17 +145,71 @@ def invocation_of_row(row: Mapping[str, Any]) -> Invocation:
 
 def write_invocations(folder: Path, table: pa.Table) -> Path:
     """Write the table into the run's folder, whole or not at all. Raises `RunStoreError`."""
-    import pyarrow.parquet as pq
+    with writing(folder) as write:
+        write(table)
+    return folder / INVOCATIONS_FILE
 
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Give what writes a table behind those before; the file is there at the end, whole.
+
+    Texts may be dictionary-encoded: they are read as texts. Raises `RunStoreError`.
+    """
     path = folder / INVOCATIONS_FILE
     temporary = folder / f".{INVOCATIONS_FILE}"
     try:
-        pq.write_table(table, temporary, compression="zstd")
+        with _Writer(temporary) as writer:
+            yield writer.add
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunStoreError(f"{path} cannot be written: {error}") from error
-    return path
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _Writer:
+    """Gathers tables to row groups of a size that is worth a dictionary for each column."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Any = None
+        self._tables: list[pa.Table] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._write()
+        finally:
+            if self._file:
+                self._file.close()
+
+    def add(self, table: pa.Table) -> None:
+        self._tables.append(table)
+        if sum(each.num_rows for each in self._tables) >= GROUP_ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self._tables:
+            return
+        table = pa.concat_tables(self._tables).unify_dictionaries()
+        self._tables.clear()
+        if self._file is None:
+            self._file = pq.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="lz4",
+                use_dictionary=[name for name in table.column_names if name not in _SELDOM_TWICE],
+                write_statistics=False,  # rows are in the order of time, cells among one another
+                store_schema=False,
+            )
+        self._file.write_table(table)
 
 
 def _rows(
