@@ -57,6 +57,22 @@ def test_a_run_of_one_batch_size_has_no_figure_over_batch_sizes(tmp_path: Path) 
     assert "batch-svm" not in drawn(load_run("latest", tmp_path))
 
 
+def test_what_has_one_batch_size_alone_is_no_line_over_batch_sizes(tmp_path: Path) -> None:
+    store(
+        tmp_path,
+        [
+            result(warm_ms=[5.0, 6.0, 7.0], memory_mb=512, batch_size=1),
+            result(warm_ms=[9.0, 9.0, 9.0], memory_mb=512, batch_size=10),
+            result(warm_ms=[4.0, 4.0, 5.0], memory_mb=1024, batch_size=10),
+        ],
+    )
+    figure = drawn(load_run("latest", tmp_path))["batch-svm"]
+    drawn_cells = json.dumps(figure.chart.to_dict())
+    assert "512 MB, batch 10" in drawn_cells
+    assert "1024 MB" not in drawn_cells
+    assert figure.measured == "Engine reference: 10 invocations in 4 execution environments."
+
+
 def test_prices_are_the_thesis_table_5_1(run: Run) -> None:
     frame = data.price_frame(load_prices().prices("us-east-1"), [256])
     price = dict(zip(frame["memory_mb"], frame["usd_per_million_ms"] / 1e6, strict=True))

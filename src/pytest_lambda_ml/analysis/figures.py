@@ -178,9 +178,7 @@ def _pareto(of: _Subject) -> Iterator[Figure]:
 def _batch(of: _Subject) -> Iterator[Figure]:
     from pytest_lambda_ml.analysis import figures_charts as charts
 
-    if len({cell.configuration.batch_size for cell in of.cells}) == 1:
-        return
-    taken = data.slice_cells(of.cells, of.told, data.OVER_BATCH)
+    taken = data.slice_cells(data.of_several_batches(of.cells), of.told, data.OVER_BATCH)
     frame = data.cell_frame(taken, but=WITHOUT_BATCH)
     if len(frame):
         yield Figure(

@@ -6,7 +6,7 @@ A figure of a million points says no more than one of its quantiles, and no read
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
     "choice_frame",
     "cold_frame",
     "cores_frame",
+    "of_several_batches",
     "price_frame",
     "requests_of",
     "seen_cores",
@@ -137,6 +138,15 @@ def slice_cells(
         value = getattr(choice, field)
         taken = [cell for cell in taken if getattr(cell.configuration, field) == value]
     return taken
+
+
+def of_several_batches(cells: Sequence[RunCell]) -> list[RunCell]:
+    """The cells of which another batch size was measured too: one alone makes no line."""
+    sizes: dict[Configuration, set[int]] = {}
+    for cell in cells:
+        series = replace(cell.configuration, batch_size=0)
+        sizes.setdefault(series, set()).add(cell.configuration.batch_size)
+    return [c for c in cells if len(sizes[replace(c.configuration, batch_size=0)]) > 1]
 
 
 def _series_count(cells: Sequence[RunCell], axis: str) -> int:
