@@ -219,6 +219,15 @@ def test_the_order_of_evidence_does_not_matter(case: Case) -> None:
             ],
             StartType.SUPPRESSED_INIT,
         ),
+        # Old-style lines say the same without a REPORT of that invocation.
+        (
+            [
+                event(f"2026-01-01T00:00:00.000Z {R2} Task timed out after 3.00 seconds", at=900),
+                record("00001", R1, cold=True),
+                report(R1, at=1_010),
+            ],
+            StartType.SUPPRESSED_INIT,
+        ),
         # Its own failure comes after its initialisation.
         (
             [
@@ -246,6 +255,14 @@ def test_a_start_is_cold_warm_pre_initialised_or_suppressed(
     events: list[LogEvent], expected: StartType | None
 ) -> None:
     assert outcome_of(events, failure("00001", R1)).start is expected
+
+
+def test_the_longest_invocation_includes_an_initialisation_that_has_a_line_of_its_own() -> None:
+    """The deadline of those that are still out follows it."""
+    cell = Correlator(RUN)
+    cell.add_published(published("00001"))
+    cell.add_events([init_report("timeout", "init"), *success("00001", R1, duration_ms=500.0)])
+    assert cell.longest_s == pytest.approx(10.5)
 
 
 def test_the_first_success_counts_and_a_duplicate_is_only_billed() -> None:

@@ -239,6 +239,14 @@ def test_requests_that_handlers_made_are_priced_by_their_region(us_east_1):
     assert any("S3 requests at the prices of us-east-1" in note for note in notes)
 
 
+def test_a_mean_size_just_above_a_step_is_of_the_next_one(us_east_1):
+    """Messages of a cell differ by some bytes: their mean is no whole number."""
+    reports, step = [report(100, 512)] * 2, 64 * KB
+    within = total_cost(reports, 512, 2, 2 * step, 0, us_east_1)
+    above = total_cost(reports, 512, 2, 2 * step + 1, 0, us_east_1)
+    assert above.sns_usd == 2 * within.sns_usd
+
+
 def test_total_is_itemised(us_east_1):
     cost = total_cost(
         reports=[report(1000, 1024), report(500, 2048)],
