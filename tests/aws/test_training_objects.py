@@ -63,6 +63,21 @@ def test_they_go_with_the_function(
         assert keys(clients, bucket) == ["training/other-run/shards/000"]
 
 
+def test_they_go_from_a_function_that_stays(
+    clients: AwsClients, bucket: str, labelled: Dataset, tmp_path: Path
+) -> None:
+    with campaign(clients, tmp_path, durable=Durable(bucket=bucket), keep=True) as session:
+        function = session.deploy(lengths_package(tmp_path), cell(), messages=2)
+        staged(session, function, labelled, rounds=1)
+        session.remove(function)
+        assert keys(clients, bucket) == ["training/other-run/shards/000"]
+    assert function.name in [
+        each["FunctionName"] for each in clients.lambda_.list_functions()["Functions"]
+    ]
+    for left in find_leftovers(clients, [], KEPT):
+        purge(clients, left)
+
+
 def test_of_a_killed_session_purge_deletes_them(
     clients: AwsClients, bucket: str, labelled: Dataset, tmp_path: Path
 ) -> None:

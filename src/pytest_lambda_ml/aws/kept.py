@@ -145,7 +145,8 @@ class Keeper:
     def let_go(self, name: str) -> None:
         """Stop a function and give it back, its topic too. Raises `BackendError`.
 
-        The environment is last: until then no other run takes it.
+        The environment is last: until then no other run takes it. Objects are the run's alone: the
+        ledger still has them to be deleted.
         """
         lambda_, topic_arn = self._clients.lambda_, self._busy[name]
         with backend_errors(f"keeping {name} for the next run"):
@@ -160,7 +161,7 @@ class Keeper:
         del self._busy[name]
         self._at_rest.discard(name)
         for resource in self._ledger.open_resources():
-            if resource.owner == name:
+            if resource.owner == name and resource.kind is not Kind.OBJECTS:
                 self._ledger.kept(resource)
 
     def tag_topic(self, topic_arn: str, tags: Mapping[str, str] | None = None) -> None:
