@@ -17,7 +17,7 @@ from pytest_lambda_ml.measure.pricing import Cost
 from pytest_lambda_ml.model import Outcome, StartType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -39,6 +39,15 @@ COLD_COLUMNS = (
     "processing_ended_at_ms",
     "duration_ms",
     "restore_duration_ms",
+)
+WARM = (
+    "duration_ms",
+    "billed_duration_ms",
+    "processing_ms",
+    "gb_seconds",
+    "gb_seconds_usd",
+    "requests_usd",
+    "handler_figures",
 )
 NUMBERS = (
     *COLD_COLUMNS,
@@ -99,9 +108,9 @@ def column_figures(
     ingestion, which rows do not say.
     """
     counted = columns["counts"]
-    counts = columns if counted.all() else _where(columns, counted)
+    counts = columns if counted.all() else _where(columns, counted, columns)
     is_warm = counts["warm"] & counts["succeeded"]
-    warm, cold = _where(counts, is_warm), _where(counts, counts["cold"])
+    warm, cold = _where(counts, is_warm, WARM), _where(counts, counts["cold"], COLD_COLUMNS)
     billed, durations = _present(warm["billed_duration_ms"]), _present(warm["duration_ms"])
     batch = configuration.batch_size
     items = len(billed) * batch
@@ -137,8 +146,10 @@ def column_figures(
     )
 
 
-def _where(columns: Mapping[str, NDArray[Any]], chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    return {name: column[chosen] for name, column in columns.items()}
+def _where(
+    columns: Mapping[str, NDArray[Any]], chosen: NDArray[np.bool_], names: Iterable[str]
+) -> dict[str, Any]:
+    return {name: columns[name][chosen] for name in names if name in columns}
 
 
 def _ml_units(warm: Mapping[str, NDArray[Any]], batch_size: int, cost: float) -> dict[str, Any]:

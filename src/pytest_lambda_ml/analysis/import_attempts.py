@@ -176,9 +176,11 @@ def _hashes(rows: pa.Table) -> Hashes:
     at_each = np.ndarray((offsets[-1] + 1,), "<u8", text, 0, (1,))
     starts, lengths = offsets[:-1], np.diff(offsets)
     found = own[codes] + lengths.astype(np.uint64)
+    shortest = int(lengths.min())
     for ahead in range(0, min(int(lengths.max()), HASHED_WORDS * WORD_BYTES), WORD_BYTES):
         some = at_each[np.minimum(starts + ahead, offsets[-1])]
-        some &= MASKS[np.clip(lengths - ahead, 0, WORD_BYTES)]
+        if shortest < ahead + WORD_BYTES:
+            some &= MASKS[np.clip(lengths - ahead, 0, WORD_BYTES)]
         found ^= some
         found *= FACTOR
         found ^= found >> HALF

@@ -5,6 +5,7 @@ A log says neither algorithm nor concurrency, so cells are guessed, and the run 
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ GUESSED = (
     "publishing and log ingestion are not in the cost"
 )
 KEYS = ("function_name", "algorithm", "memory_mb", "batch_size")
+MOST_CODES = 1 << 16
 ALIKE = ("cpu_model", "weights")
 """What all rows of a cell say alike, if they say it."""
 
@@ -153,7 +155,7 @@ class Cells:
             values.append([*found, None])
             code *= len(found) + 1
             code += np.where(codes < 0, len(found), codes)
-        present, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+        present, first, inverse = _distinct(code, math.prod(map(len, values)))
         numbers = np.zeros(len(present), dtype=np.int64)
         for place in np.argsort(first).tolist():
             rest = int(present[place])
@@ -257,6 +259,18 @@ class Cells:
             region=own.region if own else None,
             trigger=own.trigger if own else "sns",
         )
+
+
+def _distinct(codes: Codes, end: int) -> tuple[Codes, Codes, Codes]:
+    """The values, where each is first, and which each is; values are below ``end``."""
+    if end > MOST_CODES:
+        return np.unique(codes, return_index=True, return_inverse=True)
+    first = np.full(end, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of several, the last that is put stays
+    present = np.flatnonzero(first >= 0)
+    places = np.zeros(end, dtype=np.int64)
+    places[present] = np.arange(len(present))
+    return present, first[present], places[codes]
 
 
 def _members(column: pa.ChunkedArray, members: list[Any]) -> NDArray[np.int8]:

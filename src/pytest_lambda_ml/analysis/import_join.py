@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,7 @@ RECORD_NAMES = {
 NOT_TAKEN = ["place", "request_id", "sample_id"]
 
 
+@cache
 def rows_schema() -> pa.Schema:
     """The columns of a stored run but for the cell and its costs, and ``algorithm``."""
     import pyarrow as pa

@@ -12,6 +12,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -216,7 +217,9 @@ def _read_block(block: Block, layout: Layout, records: Records) -> LogTables:
         reports.append(pa.Table.from_pylist(odd.reports, _reports_schema()))
     if odd.records:
         told.append(pa.Table.from_pylist(odd.records, records_schema()))
-    return LogTables(_one_table(reports), _one_table(told), odd.endings)
+    tables = LogTables(_one_table(reports), _one_table(told), odd.endings)
+    block.let_go()
+    return tables
 
 
 def _one_table(tables: list[pa.Table]) -> pa.Table:
@@ -249,10 +252,12 @@ def _report_table(fast: ReportLines, offset: int) -> pa.Table:
     return pa.table(columns, schema=_reports_schema())
 
 
+@cache
 def _reports_schema() -> pa.Schema:
     return _schema({"place": "int64", "log_stream": "string", **REPORT_FIELDS})
 
 
+@cache
 def records_schema() -> pa.Schema:
     """The columns of `LogTables.records`."""
     return _schema({"place": "int64", **FIELDS})

@@ -16,7 +16,7 @@ from pytest_lambda_ml.store.run_file import write_run_file
 from pytest_lambda_ml.store.run_folder import create_run_folder, remove_run_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -71,17 +71,16 @@ def _stored(
     """
     read = [FileRows() for _ in files]
     cells = Cells(guess, region)
-    _write(run, cells, chain.from_iterable(map(_rows, files, read)))
-    if any([each.amend() for each in read]):  # noqa: C419  # of all files
-        cells = Cells(guess, region)
-        _write(run, cells, chain.from_iterable(each.tables for each in read))
-    return cells.stored()
-
-
-def _write(run: RunFolder, cells: Cells, rows: Iterable[pa.Table]) -> None:
     with writing(run.path) as write:
-        for each in rows:
-            write(cells.place(each))
+        for rows in chain.from_iterable(map(_rows, files, read)):
+            write(cells.place(rows))
+        if not any([each.amend() for each in read]):  # noqa: C419  # all are amended
+            return cells.stored()
+    cells = Cells(guess, region)
+    with writing(run.path) as write:
+        for rows in chain.from_iterable(each.tables for each in read):
+            write(cells.place(rows))
+        return cells.stored()
 
 
 def _rows(file: Path, read: FileRows) -> Iterator[pa.Table]:

@@ -8,13 +8,12 @@ eight digits", 2018, after Johnny Lee).
 
 from __future__ import annotations
 
+from mmap import PAGESIZE, mmap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from mmap import mmap
-
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -35,6 +34,9 @@ __all__ = [
     "slices",
     "word",
 ]
+
+MADV_DONTNEED = 4
+"""As Linux has it; where it is another, the pages stay."""
 
 MARGIN = 400
 """More than a line of the common form is long, so that what runs on stays within the text."""
@@ -99,6 +101,13 @@ class Block:
         """Where ``mark`` first is from ``at`` on; -1 if it is not in the block."""
         found = self._text.find(mark, self.start + at, self.start + self.size)
         return found - self.start if found >= 0 else -1
+
+    def let_go(self) -> None:
+        """What was read of a mapped file need not stay in memory: it is there when asked again."""
+        if isinstance(self._text, mmap) and hasattr(self._text, "madvise"):
+            first = -(-self.start // PAGESIZE) * PAGESIZE
+            if (size := self.start + self.size - first) > 0:
+                self._text.madvise(MADV_DONTNEED, first, size)
 
     def text(self, start: int, end: int) -> bytes:
         """The bytes between two places."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_lambda_ml.errors import RunStoreError
@@ -19,6 +21,7 @@ from pytest_lambda_ml.store.plain import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from decimal import Decimal
     from pathlib import Path
 
@@ -98,6 +101,7 @@ def _record_columns() -> dict[str, str]:
     }
 
 
+@cache
 def invocations_schema() -> pa.Schema:
     """Names and Arrow types of all columns, in the order of the file."""
     import pyarrow as pa
@@ -169,12 +173,17 @@ def writing(folder: Path) -> Iterator[Callable[[pa.Table], None]]:
 
 
 class _Writer:
-    """Gathers tables to row groups of a size that is worth a dictionary for each column."""
+    """Gathers tables to row groups of a size that is worth a dictionary for each column.
+
+    Another thread encodes them: Arrow lets go of Python's lock.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: Any = None
         self._tables: list[pa.Table] = []
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._before: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -182,24 +191,30 @@ class _Writer:
     def __exit__(self, kind: object, *_: object) -> None:
         try:
             if kind is None:
-                self._write()
+                self._next()
+                self._next()
         finally:
+            self._pool.shutdown()
             if self._file:
                 self._file.close()
 
     def add(self, table: pa.Table) -> None:
         self._tables.append(table)
         if sum(each.num_rows for each in self._tables) >= GROUP_ROWS:
-            self._write()
+            self._next()
 
-    def _write(self) -> None:
+    def _next(self) -> None:
+        """Begin with what came, once what came before is written. Raises what that raised."""
+        if self._before:
+            self._before.result()
+        tables, self._tables = self._tables, []
+        self._before = self._pool.submit(self._write, tables) if tables else None
+
+    def _write(self, tables: list[pa.Table]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if not self._tables:
-            return
-        table = pa.concat_tables(self._tables).unify_dictionaries()
-        self._tables.clear()
+        table = pa.concat_tables(tables).unify_dictionaries()
         if self._file is None:
             self._file = pq.ParquetWriter(
                 self._path,
