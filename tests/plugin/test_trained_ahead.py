@@ -39,3 +39,36 @@ def test_two_models_are_trained_at_the_same_time_and_each_once(example) -> None:
     assert ended.outcomes == {"passed": 2, "failed": 1}, ended.text
     assert ended.has("handlers/nowhere")
     assert (project.root / "handlers" / "log").read_text().splitlines() == ["train"] * 2
+
+
+def test_an_engine_made_of_a_model_that_cannot_be_trained_is_left_to_its_test(example) -> None:
+    """Each test says so, and nothing is made of what failed in the meantime."""
+    files = {
+        "test_three.py": """
+            import pytest
+
+            @pytest.mark.parametrize("engine", ["reference", "fast"])
+            @pytest.mark.parametrize("algorithm", ["left", "right"])
+            def test_three(lambda_benchmark, algorithm, engine):
+                lambda_benchmark(handler=f"handlers/{algorithm}", engine=engine, memory_mb=512)
+        """
+    }
+    for name in ("left", "right"):
+        for folder in (f"handlers/{name}", f"handlers/{name}/fast"):
+            files |= {f"{folder}/handler.py": HANDLER, f"{folder}/requirements.txt": ""}
+        files |= {
+            f"handlers/{name}/train.py": """
+                import pathlib, sys
+
+                with open(pathlib.Path(__file__).parents[1] / "log", "a") as log:
+                    print("train", file=log)
+                sys.exit("no model")
+            """,
+            f"handlers/{name}/fast/export.py": "",
+        }
+    project = example(files)
+    ended = project.run_pytest()
+    assert ended.outcomes == {"failed": 4}, ended.text
+    assert ended.has("no model")
+    ahead, each_test = 2, 4
+    assert len((project.root / "handlers" / "log").read_text().splitlines()) == ahead + each_test

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pytest_lambda_ml.campaign.figures import cell_figures
 from pytest_lambda_ml.campaign.training import shards
 from pytest_lambda_ml.campaign.training_result import (
     Training,
+    alone_of,
     speed_up,
     training_figures,
     training_of,
@@ -131,6 +134,18 @@ def test_a_training_is_stored_and_read_back():
 def test_records_without_a_round_are_no_training():
     assert training_of(invocations_of(TOLD[4:]), 2, 1.0) is None
     assert training_of((), 2, None) is None
+    assert training_of(invocations_of([{"round": 3.0}]), 1, None) is None, "a handler's own figure"
+
+
+def test_a_speed_up_is_over_a_training_that_came_to_something():
+    cell = Configuration(algorithm="a", memory_mb=512, concurrency=1, batch_size=1)
+    whole = SimpleNamespace(configuration=cell, training=training_of(invocations_of(TOLD), 1, 1.0))
+    broken = SimpleNamespace(
+        configuration=cell, training=training_of(invocations_of(TOLD[:1]), 1, 1.0)
+    )
+    two = SimpleNamespace(configuration=replace(cell, concurrency=2), training=whole.training)
+    assert alone_of(two, [broken, whole]) is whole.training
+    assert alone_of(two, [broken]) is None
 
 
 def test_the_requests_that_functions_made_are_on_the_bill_at_the_region_s_price():

@@ -74,7 +74,10 @@ def training_of(
 ) -> Training | None:
     """What the records say of a training; ``None`` when they are of none."""
     told = [
-        (number, item) for item in invocations if (number := _number(item, "round")) is not None
+        (number, item)
+        for item in invocations
+        if (number := _number(item, "round")) is not None
+        and _number(item, "waited_ms") is not None  # "round" alone may be any handler's
     ]
     if not told:
         return None
@@ -124,6 +127,7 @@ def alone_of(cell: Trained, others: Iterable[Trained]) -> Training | None:
         for other in others
         if other.training
         and other.training.functions == 1
+        and other.training.accuracy is not None
         and all(
             getattr(other.configuration, name) == getattr(cell.configuration, name)
             for name in ("algorithm", "engine", "memory_mb", "architecture", "region")

@@ -61,8 +61,10 @@ def _remove(group: Path, patience_s: float = 2.0) -> None:
 def _empty(group: Path) -> None:
     """Kill what is left in a group: also a process that has put itself into another session."""
     with contextlib.suppress(OSError):
-        for pid in (group / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+        pids = (group / "cgroup.procs").read_text().split()
+        for pid in map(int, pids):
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
 
 
 def sweep(base: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,10 +46,12 @@ def train_ahead(session: pytest.Session, preparation: Preparation) -> None:
     if len(jobs) < 2:
         return
     preparation.progress.say("before the first cell", f"training {', '.join(jobs)}")
-    pool = ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1))
+    pool, stopped = ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)), Event()
+    cache_dir = preparation.settings.cache_dir
     try:
-        list(pool.map(_train, jobs.values(), [preparation.settings.cache_dir] * len(jobs)))
+        list(pool.map(lambda engines: _train(engines, cache_dir, stopped), jobs.values()))
     finally:
+        stopped.set()  # after Ctrl-C, which has ended what was being trained
         pool.shutdown(cancel_futures=True)
         preparation.progress.clear()
 
@@ -78,7 +81,9 @@ def _cell_of(item: pytest.Item) -> list[tuple[str, str]]:
     return [(algorithm, engine or "reference")] if known else []
 
 
-def _train(engines: list[tuple[HandlerFolder, Dataset]], cache_dir: Path) -> None:
-    for folder, dataset in engines:
-        with suppress(LambdaMLError):
-            train(folder, dataset, cache_dir)
+def _train(engines: list[tuple[HandlerFolder, Dataset]], cache_dir: Path, stopped: Event) -> None:
+    """Up to the first that fails: the others may be made of it."""
+    with suppress(LambdaMLError, OSError):
+        for folder, dataset in engines:
+            if not stopped.is_set():
+                train(folder, dataset, cache_dir)

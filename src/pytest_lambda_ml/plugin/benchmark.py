@@ -196,7 +196,7 @@ class LambdaBenchmark:
                 trigger=trigger,
             )
             # --benchmark-disable: see that it works, record nothing.
-            messages = 1 if self._benchmark.disabled else limits.invocations
+            messages = self._messages(limits.invocations, concurrency)
             kind = dataset or folder.dataset
             if isinstance(self._backend, DryRunBackend):
                 self._backend.plan(self._backend.planned_cell(configuration, messages, kind))
@@ -270,9 +270,13 @@ class LambdaBenchmark:
     def _judge(self, result: CellResult, messages: int, allowed: frozenset[Outcome]) -> None:
         """Raise what fails the test: a cell cut short, or an outcome that is not allowed."""
         stored_in = str(self._backend.campaign.run_dir)
-        if self._backend.settings.budget_usd is not None:
+        if self._backend.campaign.budget_spent:
             check_stopped(result, messages, self._backend.settings, stored_in)
         check_outcomes(result, allowed, stored_in)
+
+    def _messages(self, invocations: int, concurrency: int) -> int:
+        del concurrency  # of importance to what needs a message for each function
+        return 1 if self._benchmark.disabled else invocations
 
     def _limits(
         self,

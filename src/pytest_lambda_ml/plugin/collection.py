@@ -152,7 +152,8 @@ def _check_publisher(config: pytest.Config, items: list[pytest.Item]) -> None:
 
     for item in items:
         told = _parameters(item)
-        refusal = fargate_refusal(settings, told.get("function"), told.get("trigger", "sns"))
+        function = None if "algorithm" in told else told.get("function")
+        refusal = fargate_refusal(settings, function, told.get("trigger", "sns"))
         if refusal:
             raise pytest.UsageError(f"{item.nodeid}: {refusal}")
 

@@ -85,11 +85,13 @@ def check_outside(settings: Settings) -> None:
 
 def _check_folders(settings: Settings) -> None:
     """What is written at the end of an hour has to have a place at its start."""
-    folders = {"run_root": settings.run_root, "cache_dir": settings.cache_dir}
+    folders = {"cache_dir": settings.cache_dir}
+    if not settings.dry_run:
+        folders["run_root"] = settings.run_root
     if settings.report is not None:
         folders["report"] = settings.report.resolve().parent
     for name, folder in folders.items():
-        there = next(path for path in (folder, *folder.parents) if path.exists())
+        there = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 # False where it may not be looked for
         if not there.is_dir():
             why = f"{there} is a file, so there can be no folder {folder}"
         elif not os.access(there, os.W_OK | os.X_OK):

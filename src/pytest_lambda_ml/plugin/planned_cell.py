@@ -40,7 +40,7 @@ def planned_cell(
 ) -> PlannedCell | None:
     """The cell; ``None`` where the test's call decides what it is. Asks nothing of AWS."""
     region = values.get("lambda_region")
-    if isinstance(values.get("function"), str):
+    if isinstance(values.get("function"), str) and "algorithm" not in values:
         found = _of_function(values, backend)
     else:
         found = _of_handler(item, values, backend)

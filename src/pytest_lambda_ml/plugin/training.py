@@ -58,9 +58,13 @@ class LambdaTraining(LambdaBenchmark):
             engine=engine,
             concurrency=functions,
             batch_size=1,
-            invocations=(self._rounds + 1) * functions,
             timeout_s=timeout_s,
         )
+
+    def _messages(self, invocations: int, concurrency: int) -> int:
+        """Rounds and functions say how many: neither preset nor command line does."""
+        del invocations
+        return (self._rounds + 1) * concurrency
 
     def _measure(
         self,
@@ -72,13 +76,11 @@ class LambdaTraining(LambdaBenchmark):
     ) -> CellResult:
         """As many tokens of work as rounds could take; those left at the end do nothing."""
         campaign, data = self._backend.campaign, self._backend.dataset(kind)
-        del messages  # how many are needed is known: the presets do not say
-        tokens = (self._rounds + 1) * configuration.concurrency
         with self._removing(deployer.remove_all):
             self._backend.progress.say(configuration.cell_id, "deploying")
-            function = deployer.deploy_folder(folder, configuration, kind, tokens)
+            function = deployer.deploy_folder(folder, configuration, kind, messages)
             work = staged(campaign, function, data, rounds=self._rounds)
-            result = campaign.measure(function, work, invocations=tokens)
+            result = campaign.measure(function, work, invocations=messages)
         self.training = self._figures(result)
         return result
 
