@@ -12,6 +12,13 @@ resource "aws_iam_policy" "existing_functions" {
   name        = "${local.role_prefix}-existing-functions"
   description = "Benchmark functions that exist already with pytest-lambda-ml"
   policy      = templatefile("${path.module}/policies/existing-function.json", local.existing_functions)
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for arn in var.existing_functions : startswith(arn, "arn:${local.partition}:lambda:${local.region}:${local.account}:")])
+      error_message = "existing_functions are functions of ${local.region} in account ${local.account}, where the base is: those of another region belong to its base."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "existing_functions" {
@@ -22,16 +29,17 @@ resource "aws_iam_role_policy_attachment" "existing_functions" {
 }
 
 locals {
-  existing_log_groups = concat(
-    [for arn in var.existing_functions : "/aws/lambda/${split(":", arn)[6]}"],
-    var.existing_log_groups,
-  )
+  # Both forms of each ARN: reading events is refused on NAME:log-stream:, and documented on NAME.
+  existing_log_groups = flatten([
+    for name in concat([for arn in var.existing_functions : "/aws/lambda/${split(":", arn)[6]}"], var.existing_log_groups) :
+    [for end in ["", ":*"] : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}${end}"]
+  ])
 
   # Each placeholder stands between the quotation marks of a list.
   existing_functions = {
     functions  = join("\", \"", var.existing_functions)
     versions   = join("\", \"", [for arn in var.existing_functions : "${arn}:*"])
-    log_groups = join("\", \"", [for name in local.existing_log_groups : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${name}"])
+    log_groups = join("\", \"", local.existing_log_groups)
   }
 
   github_runner = var.github_repository != null

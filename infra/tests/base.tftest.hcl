@@ -123,15 +123,36 @@ run "functions_that_exist_already_by_their_arn" {
     error_message = "Something other than versions of the two functions may be deleted."
   }
   assert {
-    condition = jsondecode(one(aws_iam_policy.existing_functions).policy).Statement[2].Resource == [
-      for name in ["/aws/lambda/one", "/aws/lambda/two", "/ours"] : "arn:aws-cn:logs:cn-north-1:123456789012:log-group:${name}"
-    ]
+    condition = jsondecode(one(aws_iam_policy.existing_functions).policy).Statement[2].Resource == flatten([
+      for name in ["/aws/lambda/one", "/aws/lambda/two", "/ours"] :
+      ["arn:aws-cn:logs:cn-north-1:123456789012:log-group:${name}", "arn:aws-cn:logs:cn-north-1:123456789012:log-group:${name}:*"]
+    ])
     error_message = "The functions' logs may not be read, or others may."
   }
   assert {
     condition     = length(aws_iam_role_policy_attachment.existing_functions) == 1
     error_message = "The role for GitHub Actions does not get the policy."
   }
+}
+
+run "functions_of_another_region_are_refused" {
+  command = plan
+
+  variables {
+    existing_functions = ["arn:aws-cn:lambda:cn-north-1:123456789012:function:one", "arn:aws-cn:lambda:cn-northwest-1:123456789012:function:two"]
+  }
+
+  expect_failures = [aws_iam_policy.existing_functions]
+}
+
+run "functions_of_another_account_are_refused" {
+  command = plan
+
+  variables {
+    existing_functions = ["arn:aws-cn:lambda:cn-north-1:123456789012:function:one", "arn:aws-cn:lambda:cn-north-1:210987654321:function:two"]
+  }
+
+  expect_failures = [aws_iam_policy.existing_functions]
 }
 
 run "no_publisher" {

@@ -55,6 +55,9 @@ RESOURCELESS = {
 }
 """Actions that AWS ties to no resource: a policy can only allow them on all of them."""
 
+OF_STREAMS = {"logs:FilterLogEvents"}
+"""Actions on a log group that CloudWatch Logs refuses in the name of its streams."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Permission:
@@ -147,7 +150,10 @@ def resources(service: str, action: str, params: Mapping[str, Any], region: str)
         case "sqs":
             yield f"{start}:{params.get('QueueName') or params['QueueUrl'].rpartition('/')[2]}"
         case "logs":
-            yield f"{start}:log-group:{params['logGroupName']}"
+            group = f"{start}:log-group:{params['logGroupName']}"
+            yield group
+            if action in OF_STREAMS:
+                yield f"{group}:log-stream:"
         case "iam":
             yield f"arn:aws:iam::{ACCOUNT}:role/{params['RoleName']}"
         case "s3":

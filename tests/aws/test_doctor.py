@@ -130,8 +130,9 @@ def test_functions_that_exist_are_simulated_each_and_deleted_only_by_version(
     assert "infra/policies/existing-function.json" in got.advice
     assert simulator.asked["lambda:DeleteFunction"] == [f"{arn}:doctor" for arn in arns]
     assert simulator.asked["logs:FilterLogEvents"] == [
-        f"arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/{name}"
+        f"arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/{name}{end}"
         for name in ("words", "more")
+        for end in ("", ":doctor")
     ]
 
 

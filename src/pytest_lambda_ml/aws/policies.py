@@ -51,14 +51,16 @@ def policy_document(name: str, **values: str) -> str:
 def existing_function_values(arns: Sequence[str]) -> dict[str, str]:
     """What the placeholders of ``existing-function`` stand for, given ARNs of functions.
 
-    Each stands between the quotation marks of a list. Functions with a log group of their own need
-    more (infra/variables.tf).
+    Each stands between the quotation marks of a list. Log groups have both forms of their ARN:
+    AWS's reference of actions gives the first, and CloudWatch Logs refuses FilterLogEvents on
+    ``NAME:log-stream:``. Functions with a log group of their own need more (infra/variables.tf).
     """
-    groups = (arn.replace(":lambda:", ":logs:", 1).split(":") for arn in arns)
+    parts = (arn.replace(":lambda:", ":logs:", 1).split(":") for arn in arns)
+    groups = [":".join((*p[:5], "log-group", f"/aws/lambda/{p[6]}")) for p in parts]
     values = {
         "functions": arns,
         "versions": [f"{arn}:*" for arn in arns],
-        "log_groups": [":".join((*g[:5], "log-group", f"/aws/lambda/{g[6]}")) for g in groups],
+        "log_groups": [form for group in groups for form in (group, f"{group}:*")],
     }
     return {name: '", "'.join(each) for name, each in values.items()}
 
