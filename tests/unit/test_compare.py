@@ -242,6 +242,16 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_none_off(width: int) -> N
     assert all(len(line) <= width for line in lines)
 
 
+def test_a_cell_with_a_long_name_gets_longer_lines_and_keeps_its_verdict() -> None:
+    base, new = (run(n, cell(steady(m), algorithm="a" * 49)) for n, m in (("old", 50), ("new", 99)))
+    comparison = compare_runs(base, new, COST)
+    (row,) = comparison.rows
+    assert len(row.cell_id) == 70
+    heading, _, line, *_ = as_table(comparison, width=80).splitlines()
+    assert heading.split() == ["cell", "metric", "change", "verdict"]
+    assert line.split() == [row.cell_id, "cost:5%", f"{row.ratio - 1:+.1%}", "regressed"]
+
+
 def test_text_from_outside_cannot_break_a_markdown_table() -> None:
     base = run("old", cell(steady(50.0), algorithm="a|b<script>"))
     text = as_markdown(compare_runs(base, run("new", *base.cells), COST))

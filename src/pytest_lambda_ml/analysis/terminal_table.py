@@ -71,7 +71,13 @@ def print_table(
         table.add_row(
             *(Text(value) if isinstance(value, str) else value for value in row), style=style
         )
-    console.print(table, width=max(console.width, sum(needed.values())), soft_wrap=False)
+    width = console.width
+    # print(width=…) never goes beyond the console's own width: rich would crop what does not fit.
+    console.width = max(width, sum(needed.values()))
+    try:
+        console.print(table)
+    finally:
+        console.width = width
     return left_out
 
 
