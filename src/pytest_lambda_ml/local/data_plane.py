@@ -68,6 +68,7 @@ class _Invocation:
     request_id: str
     function: _Function
     payload: bytes
+    invoked_arn: str
     asynchronous: bool
     done: threading.Event = field(default_factory=threading.Event)
     completion: Completion = _ABANDONED
@@ -129,17 +130,20 @@ class DataPlane:
         for environment in stopped:
             environment.wait_ended()
 
-    def enqueue(self, arn: str, payload: bytes) -> str:
-        """Queue an asynchronous event; returns its request id at once."""
-        return self._submit(arn, payload, asynchronous=True).request_id
+    def enqueue(self, arn: str, payload: bytes, *, invoked_arn: str) -> str:
+        """Queue an asynchronous event; returns its request id at once.
 
-    def invoke(self, arn: str, payload: bytes) -> tuple[str, Completion]:
-        """Invoke and wait for the answer.
+        ``arn`` is the version's that runs, ``invoked_arn`` what the caller named (an alias, say).
+        """
+        return self._submit(arn, payload, invoked_arn, asynchronous=True).request_id
+
+    def invoke(self, arn: str, payload: bytes, *, invoked_arn: str) -> tuple[str, Completion]:
+        """Invoke and wait for the answer; the ARNs are those of `enqueue`.
 
         Raises:
             ThrottledError: the function has no concurrency left.
         """
-        invocation = self._submit(arn, payload, asynchronous=False)
+        invocation = self._submit(arn, payload, invoked_arn, asynchronous=False)
         invocation.done.wait()
         return invocation.request_id, invocation.completion
 
@@ -200,9 +204,13 @@ class DataPlane:
 
     # -- how -----------------------------------------------------------------------------------
 
-    def _submit(self, arn: str, payload: bytes, *, asynchronous: bool) -> _Invocation:
+    def _submit(
+        self, arn: str, payload: bytes, invoked_arn: str, *, asynchronous: bool
+    ) -> _Invocation:
         with self._lock:
-            invocation = _Invocation(str(uuid.uuid4()), self._functions[arn], payload, asynchronous)
+            invocation = _Invocation(
+                str(uuid.uuid4()), self._functions[arn], payload, invoked_arn, asynchronous
+            )
             self._scheduler.submit(
                 arn, invocation.request_id, time.perf_counter(), asynchronous=asynchronous
             )
@@ -275,7 +283,7 @@ class DataPlane:
         return RuntimeRequest(
             request_id=request_id,
             payload=invocation.payload,
-            function_arn=spec.arn,
+            function_arn=invocation.invoked_arn,
             deadline_ms=int((now_s + spec.timeout_s) * 1000),
             trace_id=f"Root=1-{int(now_s):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
         )
@@ -310,7 +318,8 @@ def _destination_record(invocation: _Invocation, attempts: int, condition: str) 
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestContext": {
             "requestId": invocation.request_id,
-            "functionArn": f"{spec.arn}:{spec.version}",
+            # A published version's ARN has its number already, that of $LATEST has none.
+            "functionArn": f"{spec.arn.removesuffix(f':{spec.version}')}:{spec.version}",
             "condition": condition,
             "approximateInvokeCount": attempts,
         },

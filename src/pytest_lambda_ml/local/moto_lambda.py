@@ -8,7 +8,6 @@ invocation with throttling, and SNS deliveries that carry their envelope.
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -18,40 +17,18 @@ from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 from moto.core.base_backend import BackendDict
 
-from pytest_lambda_ml.local import sns_envelope
+from pytest_lambda_ml.local import moto_invoke, sns_envelope
 from pytest_lambda_ml.local.function_spec import FunctionSpec
-from pytest_lambda_ml.local.scheduler import ThrottledError
 from pytest_lambda_ml.local.scheduler_actions import FunctionLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_lambda_ml.local.code_store import CodeStore
     from pytest_lambda_ml.local.data_plane import DataPlane
 
 __all__ = ["install"]
-
-_ASYNCHRONOUS_PAYLOAD_BYTES = 1024 * 1024
-_LOG_TAIL_BYTES = 4096
-_REQUEST_ID = "x-amzn-requestid"
-
-
-class _TooManyRequestsError(LambdaClientError):
-    code = 429
-
-    def __init__(self) -> None:
-        super().__init__("TooManyRequestsException", "Rate Exceeded.")
-
-
-class _PayloadTooLargeError(LambdaClientError):
-    code = 413
-
-    def __init__(self, size: int) -> None:
-        super().__init__(
-            "RequestEntityTooLargeException",
-            f"{size} byte payload is too large for the Event invocation type "
-            f"(limit {_ASYNCHRONOUS_PAYLOAD_BYTES} bytes)",
-        )
 
 
 class _PreconditionFailedError(LambdaClientError):
@@ -124,13 +101,13 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
     def create_function(self, spec: dict[str, Any]) -> Any:
         """Create a function; its code is unpacked at once, so that no cold start pays for it."""
         function = super().create_function(spec)
-        self._put(function)
+        self.put(function)
         return function
 
     def update_function_code(self, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
         """Change the code; environments made for the old one are retired."""
         answer = super().update_function_code(function_name, qualifier, body)
-        self._put(self.get_function(function_name))
+        self.put(self.get_function(function_name))
         return answer
 
     def update_function_configuration(
@@ -144,19 +121,19 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
         if wanted and wanted != self.get_function(function_name).revision_id:
             raise _PreconditionFailedError
         answer = super().update_function_configuration(function_name, qualifier, body)
-        self._put(self.get_function(function_name))
+        self.put(self.get_function(function_name))
         return answer
 
     def put_function_concurrency(self, function_name: str, reserved_concurrency: str) -> Any:
         """Reserve concurrency: it limits the function at once."""
         answer = super().put_function_concurrency(function_name, reserved_concurrency)
-        self._put(self.get_function(function_name))
+        self._put_versions(function_name)
         return answer
 
     def delete_function_concurrency(self, function_name: str) -> Any:
         """Lift the reservation."""
         answer = super().delete_function_concurrency(function_name)
-        self._put(self.get_function(function_name))
+        self._put_versions(function_name)
         return answer
 
     def put_function_event_invoke_config(
@@ -166,7 +143,7 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
         function = self.get_function(function_name)
         function.event_invoke_config = []
         answer: dict[str, Any] = super().put_function_event_invoke_config(function_name, config)
-        self._put(function)
+        self.put(function)
         return answer
 
     def update_function_event_invoke_config(
@@ -181,77 +158,30 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
     def delete_function_event_invoke_config(self, function_name: str) -> None:
         """Back to the defaults."""
         super().delete_function_event_invoke_config(function_name)
-        self._put(self.get_function(function_name))
+        self.put(self.get_function(function_name))
 
     def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
         """Delete a function; its queue and its environments go with it."""
         function = self.get_function(function_name, qualifier)
+        whole = function.version == "$LATEST"
+        deleted = self._versions(function.function_name) if whole else [function]
         super().delete_function(function_name, qualifier)
-        self.plane.remove_function(function.function_arn)
+        for version in deleted:
+            self.plane.remove_function(version.function_arn)
 
     def reset(self) -> None:
         """Forget everything (POST /moto-api/reset)."""
         for function in self.list_functions():
-            self.plane.remove_function(function.function_arn)
+            for version in self._versions(function.function_name):
+                self.plane.remove_function(version.function_arn)
         super().reset()
 
-    # -- invocation ----------------------------------------------------------------------------
-
-    def invoke(
-        self,
-        function_name: str,
-        qualifier: str | None,
-        body: str | bytes | None,
-        headers: Any,
-        response_headers: dict[str, Any],
-    ) -> bytes:
-        """RequestResponse waits for the answer, Event queues, DryRun does nothing."""
-        function = self.get_function(function_name, qualifier)
-        payload = (body.encode() if isinstance(body, str) else body) or b"{}"
-        kind = headers.get("X-Amz-Invocation-Type") or "RequestResponse"
-        if kind == "DryRun":
-            return b""
-        self._put(function)
-        if kind == "Event":
-            if len(payload) > _ASYNCHRONOUS_PAYLOAD_BYTES:
-                raise _PayloadTooLargeError(len(payload))
-            request_id = self.plane.enqueue(function.function_arn, payload)
-            response_headers |= {_REQUEST_ID: request_id, "Content-Length": "0"}
-            return b""
-        try:
-            request_id, completion = self.plane.invoke(function.function_arn, payload)
-        except ThrottledError:
-            raise _TooManyRequestsError from None
-        tail = completion.log_tail.encode()[-_LOG_TAIL_BYTES:]
-        response_headers |= {
-            _REQUEST_ID: request_id,
-            "x-amz-executed-version": str(function.version),
-            "x-amz-log-result": base64.b64encode(tail).decode(),
-            "Content-Length": str(len(completion.body)),
-        }
-        if completion.error_type is not None:
-            response_headers["x-amz-function-error"] = "Unhandled"
-        return completion.body
-
-    def send_sns_message(
-        self,
-        function_name: str,
-        message: str,
-        subject: str | None = None,
-        qualifier: str | None = None,
-    ) -> None:
-        """Queue a delivery of SNS and return: SNS invokes asynchronously."""
-        function = self.get_function(function_name, qualifier)
-        event = sns_envelope.lambda_event(message, subject)
-        self._put(function)
-        self.plane.enqueue(function.function_arn, json.dumps(event).encode())
-
-    # -- how -----------------------------------------------------------------------------------
-
-    def _put(self, function: LocalFunction) -> None:
+    def put(self, function: LocalFunction) -> None:
+        """Tell the data plane of a function's version, or of what changed about it."""
         spec = self._spec(function)
         invoke = function.event_invoke
-        reserved = function.reserved_concurrency
+        # Concurrency is the function's; a version has a copy from the time of its publication.
+        reserved = self.get_function(function.function_name).reserved_concurrency
         limits = FunctionLimits(
             memory_mb=spec.memory_mb,
             reserved_concurrency=None if reserved is None else int(reserved),
@@ -264,6 +194,60 @@ class LocalLambdaBackend(moto_lambda.LambdaBackend):
             for each in ("OnFailure", "OnSuccess")
         )
         self.plane.put_function(spec, limits, on_failure, on_success)
+
+    # -- invocation ----------------------------------------------------------------------------
+
+    def invoke(
+        self,
+        function_name: str,
+        qualifier: str | None,
+        body: str | bytes | None,
+        headers: Mapping[str, str],
+        response_headers: dict[str, Any],
+    ) -> bytes:
+        """Invoke a version of a function, for a client or for another service of moto's."""
+        function = self.get_function(function_name, qualifier)
+        invoked_arn = self._invoked_arn(function.function_name, qualifier)
+        answered, answer = moto_invoke.invoke(self, function, invoked_arn, body, headers)
+        response_headers |= answered
+        return answer
+
+    def send_sns_message(
+        self,
+        function_name: str,
+        message: str,
+        subject: str | None = None,
+        qualifier: str | None = None,
+    ) -> None:
+        """Queue a delivery of SNS and return: SNS invokes asynchronously."""
+        function = self.get_function(function_name, qualifier)
+        event = sns_envelope.lambda_event(message, subject)
+        self.put(function)
+        self.plane.enqueue(
+            function.function_arn,
+            json.dumps(event).encode(),
+            invoked_arn=self._invoked_arn(function.function_name, qualifier),
+        )
+
+    # -- how -----------------------------------------------------------------------------------
+
+    def _invoked_arn(self, function_name: str, qualifier: str | None) -> str:
+        """What a caller named: the function's ARN, with the qualifier if there was one."""
+        arn: str = self.get_function(function_name).function_arn
+        return f"{arn}:{qualifier}" if qualifier else arn
+
+    def _versions(self, function_name: str) -> list[LocalFunction]:
+        """``$LATEST`` and what was published of it.
+
+        moto lists a copy of ``$LATEST`` whose ARN ends in that, which the data plane does not know.
+        """
+        latest = self.get_function(function_name)
+        listed = self.list_versions_by_function(function_name)
+        return [latest, *(each for each in listed if each.version != latest.version)]
+
+    def _put_versions(self, name_or_arn: str) -> None:
+        for version in self._versions(self.get_function(name_or_arn).function_name):
+            self.put(version)
 
     def _spec(self, function: LocalFunction) -> FunctionSpec:
         return FunctionSpec(
@@ -294,7 +278,8 @@ _enrich_response = LambdaResponse._enrich_response
 
 def _keep_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
     """moto invents a request id for every answer; an invocation's is that of its REPORT line."""
-    own = {_REQUEST_ID: headers[_REQUEST_ID]} if _REQUEST_ID in headers else {}
+    name = moto_invoke.REQUEST_ID
+    own = {name: headers[name]} if name in headers else {}
     headers, body = _enrich_response(headers, body)
     return headers | own, body
 
@@ -325,6 +310,7 @@ def install(plane: DataPlane, code: CodeStore, endpoint_url: str) -> None:
             "endpoint_url": endpoint_url,
         },
     )
+    LambdaResponse.invoke = moto_invoke.respond
     LambdaResponse._enrich_response = staticmethod(_keep_request_id)
     for operation in ("put", "get", "update", "delete"):
         name = f"{operation}_function_event_invoke_config"
