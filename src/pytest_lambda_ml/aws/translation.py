@@ -55,7 +55,9 @@ _REFUSED_CREDENTIALS = frozenset(
     {
         "ExpiredToken",
         "ExpiredTokenException",
+        "InvalidAccessKeyId",
         "InvalidClientTokenId",
+        "InvalidToken",
         "UnrecognizedClientException",
         "SignatureDoesNotMatch",
         "AuthFailure",

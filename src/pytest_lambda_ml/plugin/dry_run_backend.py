@@ -38,6 +38,10 @@ LONGEST_TIMEOUT_S = 900
 """The longest timeout that a function may have (Lambda quotas)."""
 
 
+class _NowhereError(BackendError):
+    """Neither a region nor a URL says whom to ask."""
+
+
 class DryRunBackend(Preparation):
     """Keeps the cells in ``planned``.
 
@@ -94,22 +98,28 @@ class DryRunBackend(Preparation):
     def payloads(self, payload: object, search: Sequence[Path]) -> tuple[Payloads, tuple[str, ...]]:
         """What would be sent; of what cannot be read the size is not known."""
         try:
-            return read_payloads(payload, search, lambda: self._clients[None]), ()
+            return read_payloads(payload, search, lambda: self._clients_in(None)), ()
         except BackendError as error:
-            if not unanswered(error):
+            if not (isinstance(error, _NowhereError) or unanswered(error)):
                 raise
             return Payloads(made=str), ("payloads in S3 could not be read: their size is left out",)
 
     def _ask(self, function: str, region: str | None) -> ExistingFunction | str:
         """The function, or why it could not be asked."""
-        if not (self.settings.aws_regions or self.settings.aws_endpoint_url):
-            return "no --aws-region says where it is"
         try:
-            return look_up(self._clients[region], function)
+            return look_up(self._clients_in(region), function)
+        except _NowhereError as error:
+            return str(error)
         except BackendError as error:
             if not unanswered(error):
                 raise
             return str(error.__cause__)
+
+    def _clients_in(self, region: str | None) -> AwsClients:
+        """Raises `_NowhereError` rather than show AWS itself keys that are dummies."""
+        if not (self.settings.aws_regions or self.settings.aws_endpoint_url):
+            raise _NowhereError("no --aws-region says where it is")
+        return self._clients[region]
 
     @cached_property
     def _clients(self) -> dict[str | None, AwsClients]:
