@@ -122,15 +122,21 @@ def test_what_fails_once_is_done_again(
     assert site.left() == []
 
 
-@pytest.mark.parametrize("fault", PATH[1:], ids=map(".".join, PATH[1:]), indirect=True)
+DENIED = (*PATH[1:], ("sqs", "CreateQueue"))
+
+
+@pytest.mark.parametrize("fault", DENIED, ids=map(".".join, DENIED), indirect=True)
 def test_what_is_denied_is_said_and_undone(
     site: Site, words: str, clients: AwsClients, fault: Fault
 ) -> None:
     before = state(clients, words)
     fault.inject(fault.answer(403, "AccessDeniedException", "not you"), always=True)
     session = site.session()
-    with pytest.raises(BackendError, match=r"not you\. infra/policies/existing-function\.json"):
+    lists = {"lambda": "existing-function.json", "sns": "runner.json", "sqs": "runner.json"}
+    policy = lists[fault.service].replace(".", r"\.")
+    with pytest.raises(BackendError, match=rf"not you\. infra/policies/{policy}") as denied:
         borrow(site, words, session)
+    assert f"doctor --aws-region {clients.region} --function {words}`" in str(denied.value)
     fault.lift()
     session.close()
     assert state(clients, words) == before

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from pytest_lambda_ml.aws.deployed_function import DeployedFunction
 from pytest_lambda_ml.aws.existing import LATEST, ExistingFunction
 from pytest_lambda_ml.aws.ledger import Kind, Resource
+from pytest_lambda_ml.aws.policies import policy_actions
 from pytest_lambda_ml.aws.preflight import memory_ceiling
 from pytest_lambda_ml.aws.put_back import (
     OUTDATED_REVISION,
@@ -43,10 +44,11 @@ UNTOLD = (
     "an invocation counts as succeeded when its REPORT says nothing else: {why}, and a handler's "
     "exception may leave no trace in it; trigger='sync' tells"
 )
+RUNNER = "runner.json (runner-without-base.json where there is no base)"
 
 
 @contextmanager
-def _borrowing(label: str, name: str) -> Iterator[None]:
+def _borrowing(label: str, name: str, region: str) -> Iterator[None]:
     """Raise `DeploymentError` in place of boto3's; one that is denied says where it is allowed."""
     try:
         with backend_errors(f"borrowing {label} for {name}", DeploymentError):
@@ -55,9 +57,11 @@ def _borrowing(label: str, name: str) -> Iterator[None]:
         cause = error.__cause__
         if not isinstance(cause, ClientError) or code_of(cause) not in NOT_ALLOWED:
             raise
+        of_functions = f"lambda:{cause.operation_name}" in policy_actions("existing-function")
+        policy = "existing-function.json" if of_functions else RUNNER
         raise DeploymentError(
-            f"{error}. infra/policies/existing-function.json names what it takes, and "
-            f"`pytest-lambda-ml doctor --aws-region REGION --function {label}` what is missing"
+            f"{error}. infra/policies/{policy} names what it takes, and "
+            f"`pytest-lambda-ml doctor --aws-region {region} --function {label}` what is missing"
         ) from cause
 
 
@@ -98,7 +102,7 @@ class Borrower:
         topic: tuple[str, str] | None = None
         notes: list[str] = []
         arn, answered = existing.invoked_arn, trigger == "sync"
-        with _borrowing(existing.named.label, name):
+        with _borrowing(existing.named.label, name, self._clients.region):
             if not as_it_is or trigger == "sns":
                 self._check_free(existing)
                 version = self._publish(existing, configuration, name)
