@@ -60,7 +60,8 @@ def test_a_dry_run_asks_what_the_function_is_and_does_nothing_to_it(
     # Of 384 MB and with a timeout of 20 s: 6 × 20 s × 0.375 GB is $0.00075.
     assert re.search(r"6 +\$0\.0000\d+ to \$0\.0007\d*", found["words-existing-384-2-1-sync"])
     assert {"words-existing-256-2-1", "words-existing-512-2-1"} < found.keys()
-    assert got.has("0 functions, one at a time", "3 cells of functions that exist already,")
+    assert got.has("Quotas: 3 cells of functions that exist already,")
+    assert "reserved concurrency 0" not in got.text, got.text
     assert got.has("unreserved concurrency 2 at most")
     assert state(lambda_) == before
     assert left(endpoint) == []

@@ -142,20 +142,21 @@ def _quotas(estimates: Sequence[CellEstimate]) -> list[str]:
 
 
 def _quota_line(where: str, asked: Quotas) -> str:
+    parts = []
+    if asked.functions:
+        parts.append(
+            f"{asked.functions} function{'' if asked.functions == 1 else 's'}, one at a time; "
+            f"reserved concurrency {asked.concurrency_max} at most, {asked.concurrency_sum} in "
+            f"sum, besides the {RESERVED_FOR_OTHERS} that AWS keeps unreserved"
+        )
+    if asked.borrowed:
+        parts.append(
+            f"{asked.borrowed} cell{'' if asked.borrowed == 1 else 's'} of functions that exist "
+            f"already, unreserved concurrency {asked.borrowed_concurrency_max} at most"
+        )
     beyond = " (new accounts have 3,008 MB)" if asked.memory_mb_max > NEW_ACCOUNT_MB else ""
-    borrowed = (
-        f"; {asked.borrowed} cell{'' if asked.borrowed == 1 else 's'} of functions that exist "
-        f"already, unreserved concurrency {asked.borrowed_concurrency_max} at most"
-        if asked.borrowed
-        else ""
-    )
-    return (
-        f"{where}: {asked.functions} function{'' if asked.functions == 1 else 's'}, one at a time; "
-        f"reserved concurrency "
-        f"{asked.concurrency_max} at most, {asked.concurrency_sum} in sum, "
-        f"besides the {RESERVED_FOR_OTHERS} that AWS keeps unreserved{borrowed}; memory up to "
-        f"{asked.memory_mb_max:,} MB{beyond}."
-    )
+    parts.append(f"memory up to {asked.memory_mb_max:,} MB{beyond}")
+    return f"{where}: {'; '.join(parts)}."
 
 
 def _against(cost: Interval, expected_usd: float, budget_usd: Decimal) -> str:
