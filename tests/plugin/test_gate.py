@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -130,6 +132,29 @@ def test_other_data_is_said_and_does_not_pass_the_gate(project, tmp_path) -> Non
     other = str(next(tmp_path.glob("runs/*")))
     assert "1 incomparable" in compare(project, str(first), other, "--fail-on=billed:50%").output
     assert compare(project, str(first), other, "--fail-on=billed:50%").exit_code == 2
+
+
+def test_a_limit_held_against_nothing_does_not_pass_though_another_does(project, tmp_path) -> None:
+    """At other prices no cost is compared; memory is, in the session and by the command."""
+    first = next(iter(sorted(project.root.glob(".lambda-ml/runs/*"))))
+    dear = shutil.copytree(first, tmp_path / "runs" / "20250101T000000Z-00000dea")
+    file = dear / "invocations.parquet"
+    table = pq.read_table(file)
+    place = table.schema.get_field_index("gb_seconds_usd")
+    raised = pc.multiply(table["gb_seconds_usd"], 2.0)
+    pq.write_table(table.set_column(place, table.schema.field(place), raised), file)
+    words = "cost:5% was not gated, no cell can be compared with the baseline"
+    gate = ("--lambda-fail-on=cost:5%", "--lambda-fail-on=memory:90%")
+    elsewhere = ("--lambda-dir", str(tmp_path), "--lambda-invocations=12")
+    run = project.run_pytest(*ARGUMENTS, *elsewhere, f"--lambda-compare={dear}", *gate)
+    assert run.outcomes == {"passed": 1}
+    assert run.returncode == 1
+    assert run.has(words, "1 incomparable")
+    memory = compare(project, str(dear), str(first), "--fail-on=memory:90%")
+    assert memory.exit_code == 0
+    both = compare(project, str(dear), str(first), "--fail-on=memory:90%", "--fail-on=cost:5%")
+    assert both.exit_code == 2
+    assert words in both.output
 
 
 @pytest.mark.parametrize(

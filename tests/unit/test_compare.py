@@ -238,7 +238,11 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_none_off(width: int) -> N
         (line,) = [line for line in lines if line.startswith(f"{row.cell_id} ")]
         assert "regressed" in line
         assert f"{row.ratio - 1:+.1%}" in line
-    assert ("95 % interval" in lines[0]) == (width == 140)
+    assert ("95 % interval" in lines[0]) == (width > 80)
+    assert ("base" in lines[0]) == (width == 140)
+    left_out = {80: "base, new, 95 % interval.", 100: "base, new.", 140: None}[width]
+    assert left_out is None or f"A wider terminal also shows {left_out}" in lines
+    assert left_out or not any("wider" in line for line in lines)
     assert all(len(line) <= width for line in lines)
 
 
@@ -307,6 +311,16 @@ def test_more_cold_starts_are_asked_for_where_they_are_what_lacks() -> None:
     assert f"about {row.further} more cold invocations in each run" in verdict_text(row)
     comparison = compare_runs(base, new, (Limit("init", 0.05),))
     assert f"inconclusive: +{row.further} cold" in as_table(comparison, width=120)
+    assert "+ is about how many more invocations" in as_table(comparison, width=120)
+
+
+def test_markdown_explains_no_sign_that_it_does_not_have() -> None:
+    """A line that began with one would be a list within a list."""
+    base, new = (run(name, cell(steady(50.0), cold_ms=FEW)) for name in ("old", "new"))
+    lines = as_markdown(compare_runs(base, new, (Limit("init", 0.05),))).splitlines()
+    assert not [line for line in lines if line.startswith(("- +", "- -"))]
+    (said,) = [line for line in lines if "--lambda-concurrency" in line]
+    assert said.startswith("- Warm ones come of more --lambda-invocations; cold invocations: raise")
 
 
 def test_cold_starts_whose_init_is_not_known_are_not_called_absent() -> None:
@@ -333,7 +347,8 @@ def test_other_data_and_other_regions_are_not_compared(provenance, backend, word
     comparison = compare_runs(base, new, COST)
     assert [(row.verdict, row.reason) for row in comparison.rows] == [(Verdict.INCOMPARABLE, words)]
     assert comparison.compared == comparison.regressions == ()
-    assert words in nothing_gated(comparison)
+    assert comparison.lacking(COST) == COST
+    assert words in nothing_gated(comparison, COST)
     for text in (as_table(comparison, width=140), as_markdown(comparison)):
         assert f"incomparable: {words}" in text
 
@@ -371,6 +386,18 @@ def test_where_prices_differ_cost_is_not_compared_and_durations_are() -> None:
     assert cost.reason == "other prices: $0.0000166667 and $0.00002 per GB-second"
     assert cost.verdict is Verdict.INCOMPARABLE
     assert billed.verdict is Verdict.UNCHANGED
+
+
+def test_a_limit_that_was_held_against_nothing_is_named_though_another_was() -> None:
+    base, dear = (cell(steady(50.0)) for _ in range(2))
+    dear.invocations["gb_seconds_usd"] *= 1.2
+    limits = (*COST, Limit("billed", 0.05))
+    comparison = compare_runs(run("old", base), run("new", dear), limits)
+    assert comparison.lacking(limits) == COST
+    assert comparison.lacking(limits[1:]) == ()
+    said = nothing_gated(comparison, COST)
+    assert said.startswith("cost:5% was not gated, no cell can be compared with the baseline old: ")
+    assert "other prices: $0.0000166667 and $0.00002 per GB-second; choose a baseline" in said
 
 
 @pytest.mark.parametrize(("factor", "most"), [(1.049, 0.1), (0.956, 0.1), (1.1, 1.0)])

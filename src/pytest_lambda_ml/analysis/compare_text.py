@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_lambda_ml.analysis.comparison import Comparison, Row
+    from pytest_lambda_ml.analysis.gate import Limit
 
 __all__ = [
     "as_markdown",
@@ -41,10 +42,10 @@ SIGNS = {
 COLUMNS = (
     Column("cell", left=True),
     Column("metric", left=True),
-    Column("base", drop=2),
-    Column("new", drop=3),
+    Column("base", drop=1),
+    Column("new", drop=2),
     Column("change"),
-    Column("95 % interval", drop=1),
+    Column("95 % interval", drop=3),  # the last: what is said beneath rests on it
     Column("verdict", left=True, wraps=True),
 )
 
@@ -53,18 +54,22 @@ HEADLINE = (
     "chance makes of so many rows: of two runs of the same thing, at most 5 % have any such row."
 )
 MORE = (
-    "+ is about how many more invocations in each run would tell: warm ones come of more "
-    "--lambda-invocations; cold invocations: raise --lambda-concurrency (one to an environment)."
+    "Warm ones come of more --lambda-invocations; cold invocations: raise --lambda-concurrency "
+    "(one to an environment)."
 )
+SHORT_MORE = f"+ is about how many more invocations in each run would tell. {MORE}"
+"""For the terminal, whose verdicts are short."""
 
 
-def nothing_gated(comparison: Comparison) -> str:
-    """Why a gate cannot pass: nothing was held against its limits."""
-    reasons = sorted({row.reason for row in comparison.rows})
+def nothing_gated(comparison: Comparison, lacking: Sequence[Limit]) -> str:
+    """Why a gate cannot pass: nothing was held against these of its limits."""
+    reasons = sorted({row.reason for row in comparison.rows if row.limit in lacking})
     if reasons:
+        named = f"{', '.join(map(str, lacking))} {'was' if len(lacking) == 1 else 'were'} not gated"
         return (
-            f"nothing was gated, no cell can be compared with the baseline {comparison.base_id}: "
-            f"{'; '.join(reasons)}; choose a baseline that measured the same"
+            f"{named if comparison.compared else 'nothing was gated'}, no cell can be compared "
+            f"with the baseline {comparison.base_id}: {'; '.join(reasons)}; choose a baseline that "
+            "measured the same"
         )
     return (
         f"no cell is in both runs, so nothing was gated: {comparison.new_id} has "
@@ -98,12 +103,15 @@ def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
         highlight=False,
         markup=False,
     )
+    left_out: list[Column] = []
     if comparison.rows:
         fields = [(*_fields(row), _short_verdict(row)) for row in comparison.rows]
         values = zip(*fields, strict=True)
         styles = [COLOURS[row.verdict] if color else "" for row in comparison.rows]
-        print_table(console, dict(zip(COLUMNS, values, strict=True)), styles)
-    lines = [*_beneath(comparison), verdict_line(comparison)]
+        left_out = print_table(console, dict(zip(COLUMNS, values, strict=True)), styles)
+    lines = [*_beneath(comparison, SHORT_MORE), verdict_line(comparison)]
+    if left_out:
+        lines.insert(0, f"A wider terminal also shows {', '.join(c.heading for c in left_out)}.")
     return output.getvalue() + "\n".join(wrapped(line, width) for line in lines)
 
 
@@ -115,7 +123,7 @@ def as_markdown(comparison: Comparison) -> str:
     ]
     if changed:
         parts += [*_markdown_table(changed), ""]
-    parts += [f"- {_escaped(line)}" for line in _beneath(comparison)]
+    parts += [f"- {_escaped(line)}" for line in _beneath(comparison, MORE)]
     rest = [row for row in comparison.rows if row not in changed]
     if rest:
         parts += ["", f"<details><summary>The other {len(rest)}</summary>", ""]
@@ -186,16 +194,16 @@ def _inconclusive(row: Row, more: str) -> str:
 
 
 def _short_verdict(row: Row) -> str:
-    """The same for a terminal, where `MORE` explains the number."""
+    """The same for a terminal, where `SHORT_MORE` explains the number."""
     if row.verdict is not Verdict.INCONCLUSIVE:
         return verdict_text(row)
     return f"inconclusive: {_inconclusive(row, f'+{row.further or 0:,} {row.kind}')}"
 
 
-def _beneath(comparison: Comparison) -> list[str]:
+def _beneath(comparison: Comparison, more: str) -> list[str]:
     lines = [HEADLINE] if comparison.compared else []
     if any(row.further for row in comparison.rows if row.verdict is Verdict.INCONCLUSIVE):
-        lines.append(MORE)
+        lines.append(more)
     for what, cells in (
         ("New, without a baseline", comparison.new_cells),
         ("In the baseline only", comparison.vanished_cells),

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_lambda_ml.analysis.gate import Limit
     from pytest_lambda_ml.model import Configuration
 
@@ -78,8 +80,13 @@ class Comparison:
 
     @property
     def compared(self) -> tuple[Row, ...]:
-        """The rows that hold one run against the other; of none, no gate can pass."""
+        """The rows that hold one run against the other."""
         return tuple(row for row in self.rows if row.verdict is not Verdict.INCOMPARABLE)
+
+    def lacking(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
+        """The limits against which nothing was held; with any, no gate can pass."""
+        held = {row.limit for row in self.compared}
+        return tuple(limit for limit in limits if limit not in held)
 
     @property
     def regressions(self) -> tuple[Row, ...]:

@@ -69,7 +69,7 @@ def compare(base: str, new: str, fail_on: tuple[str, ...], form: str, folder: Pa
         markdown if form == "md" else as_table(comparison, width=output_width(), color=color),
         nl=form != "md",
     )
-    if fail_on and not comparison.compared:
-        raise click.UsageError(nothing_gated(comparison))
+    if fail_on and (lacking := comparison.lacking(limits)):
+        raise click.UsageError(nothing_gated(comparison, lacking))
     if fail_on and comparison.regressions:
         sys.exit(1)

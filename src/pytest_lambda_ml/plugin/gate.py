@@ -97,9 +97,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         return
     config.stash[COMPARISON] = comparison
     append_step_summary(as_markdown(comparison), os.environ)
-    if limits and not comparison.compared:
-        config.stash[NOT_COMPARED] = nothing_gated(comparison)
-    if limits and (comparison.regressions or not comparison.compared):
+    lacking = comparison.lacking(limits)
+    if lacking:
+        config.stash[NOT_COMPARED] = nothing_gated(comparison, lacking)
+    if lacking or (limits and comparison.regressions):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
