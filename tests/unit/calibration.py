@@ -117,6 +117,35 @@ def call(family: str, seed: int) -> Called:
     )
 
 
+def call_for_speed(seed: int) -> Called:
+    """As `call`, for the shortest time of cells of several memory sizes and concurrencies.
+
+    Times of one memory size lie within a few percent, those of different sizes anywhere.
+    """
+    generator = np.random.default_rng((len(FAMILIES), seed))
+    sizes = SIZES_MB[: int(generator.integers(2, 5))]
+    at_once = int(generator.integers(1, 4))
+    means = np.repeat(true_ms("spread", [1024] * len(sizes), generator), at_once)
+    means *= np.exp(generator.normal(0, generator.uniform(0, 0.05), len(means)))
+    cv, count = generator.uniform(0.05, 0.6), int(generator.integers(8, 100))
+    how = {"cv": cv, "tails": 0.0, "stalls": 0.0, "environments": 4, "host_cv": 0.0}
+    cells = [
+        samples(
+            measured(mean, count, generator, **how),
+            environment=np.arange(count) % 4,
+            memory_mb=sizes[i // at_once],
+            concurrency=1 + i % at_once,
+        )
+        for i, mean in enumerate(means)
+    ]
+    question = Question(objective="speed", traffic=BUSY)
+    (told,) = recommend(cells, question, load_prices().prices, draws=1000, seed=seed)
+    assert told.choice is not None
+    chosen = [cell.configuration for cell in cells].index(told.choice.configuration)
+    loss = means[chosen] / means.min() - 1
+    return Called(told.p_best, told.p_equal, chosen == int(means.argmin()), loss)
+
+
 def between(
     calls: Iterable[Called], low: float, high: float, *, said: str = "p_best"
 ) -> list[Called]:

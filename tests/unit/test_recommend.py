@@ -155,6 +155,23 @@ def test_a_clear_best_is_decided_and_equals_share_the_honour() -> None:
     assert twins.p_memory > 0.99
 
 
+def test_the_fastest_is_not_drawn_towards_cells_of_other_memory_and_engines() -> None:
+    """Of 16 short invocations of few milliseconds, most cells twice as slow and alike."""
+    noise = np.random.default_rng(3).lognormal(0, 0.8, (5, 16))
+    noise /= noise.mean(axis=1, keepdims=True)
+    means = {("fast", 512): 2.0, ("reference", 512): 5.8, ("reference", 1024): 4.1}
+    means |= {("reference", 1536): 4.0, ("reference", 2048): 4.0}
+    cells = [
+        samples(ms * noise[i], engine=engine, memory_mb=memory)
+        for i, ((engine, memory), ms) in enumerate(means.items())
+    ]
+    for asked in ({"objective": "speed"}, {"objective": "balanced", "weight": 0.0}):
+        told = advise(*cells, **asked)
+        assert told.choice is not None
+        assert told.choice.configuration.engine == "fast"
+        assert told.p_best == max(each.p_best for each in told.candidates) > 0.8
+
+
 def test_the_regret_is_what_the_choice_loses_on_average() -> None:
     told = advise(
         samples(noisy(100, cv=0.3, seed=6), memory_mb=512),

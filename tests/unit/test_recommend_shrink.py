@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_lambda_ml.analysis.recommend_shrink import shrunk
+from pytest_lambda_ml.analysis.recommend_shrink import shrunk, shrunk_within
 
 DRAWS = 4000
 
@@ -43,6 +43,16 @@ def test_a_cell_that_stands_out_keeps_its_draws() -> None:
 def test_known_well_is_left_alone_however_near() -> None:
     point, error = [100.0, 101.0, 102.0], [0.0001] * 3
     assert p_best(together(point, error))[0] > 0.999
+
+
+def test_only_cells_of_one_group_are_taken_to_be_alike() -> None:
+    point, draws = drawn([50.0, 52.0, 100.0, 103.0, 75.0], [0.1] * 5)
+    within = shrunk_within(["a", "a", "b", "b", "c"], point, draws, np.random.default_rng(2))
+    assert np.array_equal(within[4], draws[4])
+    assert draws[0].mean() < within[0].mean() < 52 < within[2].mean() < 103
+    nearer = abs(np.log(within[0] / within[1])).mean()
+    assert nearer < abs(np.log(draws[0] / draws[1])).mean()
+    assert p_best(within)[:2].sum() > 0.95
 
 
 def test_a_single_cell_has_nothing_to_be_like() -> None:

@@ -26,7 +26,7 @@ from pytest_lambda_ml.analysis.recommend_figures import (
 )
 from pytest_lambda_ml.analysis.recommend_more import TOO_CLOSE, measure_more
 from pytest_lambda_ml.analysis.recommend_pool import pooled
-from pytest_lambda_ml.analysis.recommend_shrink import shrunk
+from pytest_lambda_ml.analysis.recommend_shrink import shrunk, shrunk_within
 from pytest_lambda_ml.analysis.recommendation import (
     Candidate,
     Question,
@@ -153,7 +153,7 @@ def _weigh(found: Sequence[Worth], question: Question, generator: Generator) -> 
     scale = points[: TIME + 1].max(axis=1)
     plain, alone = scores(points, question, scale), scores(drawn, question, scale)
     missed = missed_limit(drawn, question)
-    free = shrunk(plain, alone, generator)
+    free = scores(_alike(found, points, drawn, question, generator), question, scale)
     return _Weighed(
         plain,
         np.where(missed_limit(points, question), np.inf, plain),
@@ -161,6 +161,27 @@ def _weigh(found: Sequence[Worth], question: Question, generator: Generator) -> 
         free,
         np.where(missed, np.inf, free),
     )
+
+
+def _alike(
+    found: Sequence[Worth],
+    points: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+    question: Question,
+    generator: Generator,
+) -> NDArray[np.float64]:
+    """The drawn figures with those that the question asks for drawn together.
+
+    Cost hardly depends on memory, so all cells share it; time does, and on the engine.
+    """
+    alike = drawn.copy()
+    if question.objective != "speed":
+        alike[COST] = shrunk(points[COST], drawn[COST], generator)
+    if question.objective != "cost":
+        cells = [each.cell.configuration for each in found]
+        groups = [(cell.engine, cell.memory_mb) for cell in cells]
+        alike[TIME] = shrunk_within(groups, points[TIME], drawn[TIME], generator)
+    return alike
 
 
 def _decide(

@@ -5,11 +5,13 @@ nearly equal: below one vCPU the cost of work of one thread hardly depends on me
 cell by itself do not know that, and are too sure of which is the best.
 
 So cells are taken to be alike unless the samples say otherwise (empirical Bayes, as the local
-scales of Carvalho, Polson & Scott's horseshoe, 2010): the logarithm of a cell's score lies around a
-level that all share, at a distance whose scale is each cell's own and equally likely to be of any
+scales of Carvalho, Polson & Scott's horseshoe, 2010): the logarithm of a cell's figure lies around
+a level that all share, at a distance whose scale is each cell's own and equally likely to be of any
 order from `SCALES`' smallest to its largest. A cell that stands out by many of its standard errors
 keeps its draws; one whose difference is within the noise is drawn towards the others. With t for
 such a scale and s for the standard error, the posterior is normal with the precision 1/s² + 1/t².
+
+Time does depend on memory, and on the engine: it has a level in common only where both are equal.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-__all__ = ["SCALES", "shrunk"]
+__all__ = ["SCALES", "shrunk", "shrunk_within"]
 
 SCALES = np.geomspace(0.0003, 0.6, 14)
 """Relative differences, from one that nobody would care to know to nearly a factor of two."""
@@ -34,9 +38,9 @@ SMALLEST_ERROR = 1e-9
 
 
 def shrunk(point: Floats, draws: Floats, generator: Generator) -> Floats:
-    """Scores that the cells could really have, of shape (cells, draws) like ``draws``.
+    """Figures that the cells could really have, of shape (cells, draws) like ``draws``.
 
-    ``point`` (cells,) are the scores as measured and ``draws`` what each could be by itself, all
+    ``point`` (cells,) are the figures as measured and ``draws`` what each could be by itself, all
     above 0. A single cell has nothing to be like.
     """
     if len(point) < 2 or point.min() <= 0:
@@ -52,6 +56,17 @@ def shrunk(point: Floats, draws: Floats, generator: Generator) -> Floats:
     mean = kept * level[:, None] + (1 - kept) * shared
     drawn: Floats = np.exp(mean + np.sqrt(kept) * apart)
     return drawn
+
+
+def shrunk_within(
+    groups: Sequence[Hashable], point: Floats, draws: Floats, generator: Generator
+) -> Floats:
+    """`shrunk` among the cells of each group; ``groups`` (cells,) says which a cell is of."""
+    found = draws.copy()
+    for group in dict.fromkeys(groups):
+        own = [each == group for each in groups]
+        found[own] = shrunk(point[own], draws[own], generator)
+    return found
 
 
 def _shared_levels(level: Floats, error: Floats, count: int, generator: Generator) -> Floats:
