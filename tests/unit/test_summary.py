@@ -334,16 +334,30 @@ def test_colour_only_where_the_terminal_has_it() -> None:
         (0.3033, "$0.303"),
         (0.0000123, "$0.0000123"),
         (Decimal("0.00000303"), "$0.00000303"),
+        (4.853e-5, "$0.0000485"),
+        (0.9999, "$1.00"),
+        (0.2, "$0.2"),
+        (1e-8, "$0.00000001"),
+        (4e-9, "< $0.00000001"),
+        (-0.3033, "-$0.303"),
+        (float("nan"), "–"),
     ],
 )
 def test_money(usd, text) -> None:
     assert money(usd) == text
 
 
+@given(st.floats(5e-324, 4.9e-9))
+def test_money_of_next_to_nothing_is_not_called_nothing(usd: float) -> None:
+    assert money(usd) == "< $0.00000001"
+
+
 @given(st.floats(1e-8, 1e6))
 def test_money_is_never_in_exponents_and_within_half_a_percent(usd: float) -> None:
     text = money(usd)
     assert "e" not in text
+    assert usd >= 0.9995 or len(text.lstrip("$0.")) <= 3
+    assert not text.endswith(".")
     assert float(text.lstrip("$").replace(",", "")) == pytest.approx(usd, rel=5.1e-3, abs=6e-9)
 
 

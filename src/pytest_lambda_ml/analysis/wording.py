@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -26,21 +27,26 @@ __all__ = [
 ABSENT = "–"
 THOUSAND = 1000
 TEN, HUNDRED = 10, 100
+ROUNDS_TO_ONE = 0.9995
+MOST_DECIMALS = 8
 
 
 TRIGGERS = {"sns": "through SNS", "async": "asynchronous", "sync": "synchronous"}
 
 
 def money(usd: float | Decimal | None) -> str:
-    """Dollars, to the cent or to three significant digits, whichever is finer."""
-    if usd is None:
+    """Dollars, to the cent or to three significant digits, whichever is finer; to 8 decimals."""
+    if usd is None or math.isnan(usd):
         return ABSENT
     if usd == 0:
         return "$0"
-    if usd >= 1:
+    if usd < 0:
+        return f"-{money(-usd)}"
+    if usd >= ROUNDS_TO_ONE:
         return f"${usd:,.2f}"
-    text = f"{float(usd):.3g}"
-    return f"${float(usd):.8f}".rstrip("0") if "e" in text else f"${text}"
+    decimals = min(2 - math.floor(math.log10(usd)), MOST_DECIMALS)
+    text = f"{float(usd):.{decimals}f}".rstrip("0").rstrip(".")
+    return f"< $0.{1:0{MOST_DECIMALS}}" if text == "0" else f"${text}"
 
 
 def number(value: float | None, digits: int = 1) -> str:
