@@ -361,20 +361,37 @@ def test_a_file_is_known_by_what_is_in_it_and_what_is_not_known_is_no_other() ->
         assert only_row(base, run("new", cell(steady(50.0), provenance=provenance))).ratio
 
 
-def test_bundled_data_that_changed_is_other_data() -> None:
-    base, new = run("old", cell(steady(50.0))), run("new", cell(steady(50.0)))
-    base, new = (
-        dataclasses.replace(
-            each,
-            stored={
-                **each.stored,
-                "datasets": {"emotion": {"description": "bundled", "sha256": n}},
-            },
-        )
-        for each, n in ((base, "0"), (new, "1"))
-    )
-    assert only_row(base, new).reason == "other data: the bundled emotion differ"
-    assert only_row(base, base).ratio == 1.0
+def of_bundles(run_id: str, **sha256: str | None):
+    """A run of one cell that took these kinds of data from the project."""
+    datasets = {kind: {"description": "bundled", "sha256": s} for kind, s in sha256.items()}
+    made = run(run_id, cell(steady(50.0)))
+    return dataclasses.replace(made, stored={**made.stored, "datasets": datasets})
+
+
+@pytest.mark.parametrize(
+    ("olds", "news", "reason"),
+    [
+        ({"emotion": "0"}, {"emotion": "1"}, "other data: the bundled emotion differ"),
+        ({"emotion": "0"}, {"emotion": "0"}, ""),
+        ({"emotion": None}, {"emotion": "1"}, ""),
+        ({"emotion": "0"}, {"emotion": None}, ""),
+        (
+            {"emotion": "0", "questions": "0"},
+            {"emotion": "1"},
+            "other data: the bundled emotion differ",
+        ),
+        (
+            {"emotion": "0", "questions": "0"},
+            {"emotion": "0", "questions": "1"},
+            "perhaps other data: the bundled questions differ, and which cells are of them",
+        ),
+    ],
+)
+def test_bundled_data_that_changed_is_other_data(olds, news, reason) -> None:
+    """What was not recorded is no change."""
+    row = only_row(of_bundles("old", **olds), of_bundles("new", **news))
+    assert row.reason.removesuffix(" is not recorded") == reason
+    assert (row.verdict is Verdict.INCOMPARABLE) == bool(reason)
 
 
 def test_where_prices_differ_cost_is_not_compared_and_durations_are() -> None:

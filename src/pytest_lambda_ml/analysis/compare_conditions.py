@@ -31,8 +31,8 @@ def incomparable(
     one, other = _data(olds), _data(news)
     if one and other and one.keys() != other.keys():
         return f"other data: {_listed(one.values())} and {_listed(other.values())}"
-    if "bundled" in one and (kinds := _changed_bundles(base, new)):
-        return f"other data: the bundled {_listed(kinds)} differ"
+    if "bundled" in one and (why := _changed_bundles(base, new)):
+        return why
     one_place, other_place = _listed(_regions(olds)), _listed(_regions(news))
     if new.backend == "aws" and one_place != other_place:
         return f"other regions: {one_place} and {other_place}"
@@ -86,15 +86,31 @@ def _data(cells: Iterable[RunCell]) -> dict[str, str]:
     return {name.rpartition("sha256:")[2]: name for name in named if not name.startswith(UNKNOWN)}
 
 
-def _changed_bundles(base: Run, new: Run) -> list[str]:
-    """Kinds of data that both runs took from the project, and that changed in between."""
-    olds, news = (run.stored.get("datasets") or {} for run in (base, new))
-    return [
-        kind
-        for kind in sorted(olds.keys() & news.keys())
-        if olds[kind].get("description") == news[kind].get("description") == "bundled"
-        and olds[kind].get("sha256") != news[kind].get("sha256")
-    ]
+def _changed_bundles(base: Run, new: Run) -> str | None:
+    """What is to be said of bundled data that changed in between; cells do not say their kind.
+
+    A run that did not record a sha256 tells of no change.
+    """
+    olds, news = _bundles(base), _bundles(new)
+    kinds = sorted(olds.keys() & news.keys())
+    changed = [kind for kind in kinds if olds[kind] != news[kind]]
+    if not changed:
+        return None
+    if changed == kinds:
+        return f"other data: the bundled {_listed(changed)} differ"
+    return (
+        f"perhaps other data: the bundled {_listed(changed)} differ, and which cells are of them "
+        "is not recorded"
+    )
+
+
+def _bundles(run: Run) -> dict[str, str]:
+    """The sha256 of each kind of data that the run took from the project, where it is known."""
+    return {
+        kind: about["sha256"]
+        for kind, about in (run.stored.get("datasets") or {}).items()
+        if about.get("description") == "bundled" and about.get("sha256")
+    }
 
 
 def _regions(cells: Iterable[RunCell]) -> list[str]:
