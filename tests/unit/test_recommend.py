@@ -113,6 +113,17 @@ def test_no_cell_within_the_limits_is_said_with_the_nearest() -> None:
     assert "cold start" in one_line(told)
 
 
+def test_the_cheapest_cell_misses_a_limit_by_its_value_and_the_nearest_to_it_is_named() -> None:
+    told = advise(SLOW_CHEAP, FAST_DEAR, FASTEST, max_p95_ms=50)
+    (said,) = sentences(told)
+    assert "(p95 at most 50 ms); the cheapest cell, 512 MB: p95 of 2" in said
+    assert "ms is above 50 ms; 4096 MB has the lowest p95, " in said
+    assert "lowest cost" not in said
+    (fast,) = sentences(advise(SLOW_CHEAP, FASTEST, max_p95_ms=50, objective="speed"))
+    assert "the fastest cell, 4096 MB: " in fast
+    assert fast.endswith(", the lowest p95 of all")
+
+
 def test_a_limit_on_cold_starts_needs_a_measured_one() -> None:
     told = advise(samples(noisy(50), cold_ms=()), max_cold_ms=5000)
     assert told.choice is None
@@ -212,10 +223,32 @@ def test_a_cell_that_is_dearer_by_less_than_one_percent_is_as_good_as_the_best()
 
 def test_cells_too_close_to_tell_apart_are_called_so() -> None:
     told = advise(
-        samples([100.0, 110.0, 90.0] * 20, concurrency=2),
-        samples([100.0, 110.0, 91.0] * 20, concurrency=4),
+        samples([1000.0, 1020.0, 980.0] * 40, concurrency=2),
+        samples([1000.0, 1020.0, 981.0] * 40, concurrency=4),
     )
+    assert told.p_best < 0.9
     assert any("either will do" in line for line in more_lines(told))
+    assert not any(each.invocations for each in told.more)
+
+
+def test_cells_that_only_look_close_are_to_be_measured_more() -> None:
+    """Means 0.2 % apart, of 20 samples that spread by 80 %."""
+    told = advise(
+        samples([100.0, 1900.0] * 10, concurrency=2), samples([102.0, 1902.0] * 10, concurrency=4)
+    )
+    assert not any("either will do" in line for line in more_lines(told))
+    assert len(told.more) == 2
+    assert all((each.invocations or 0) > 1000 for each in told.more)
+
+
+def test_what_no_affordable_number_of_samples_tells_is_not_called_close() -> None:
+    told = advise(
+        samples([1.0, 10_000.0] * 4, concurrency=2), samples([2.0, 10_010.0] * 4, concurrency=4)
+    )
+    more = [replace(each, invocations=None) for each in told.more]
+    (line,) = more_lines(replace(told, more=tuple(more)))
+    assert "either will do" not in line
+    assert "100,000" in line
 
 
 @pytest.mark.parametrize(

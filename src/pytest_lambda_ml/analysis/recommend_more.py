@@ -48,7 +48,8 @@ def measure_more(
     see with ``confidence`` (what it leaves is shared out over the contenders) that the contender is
     not better by `TOO_CLOSE`, both cells need their numbers times
     ``(z × standard error / difference)²``, the difference being the measured one and what is too
-    close. ``cold`` (cells,) says whether it is the cold starts that are uncertain.
+    close. ``cold`` (cells,) says whether it is the cold starts that are uncertain. Cells of which
+    the samples show, as surely, that they are within `TOO_CLOSE` of the choice are told as such.
     """
     factors: dict[int, float] = {}
     contenders = [
@@ -56,11 +57,14 @@ def measure_more(
         for i in range(len(cells))
         if i != chosen and float((draws[i] * (1 + TOO_CLOSE) < draws[chosen]).mean()) > _RELEVANT
     ]
-    if not contenders:
-        return ()
-    z = NormalDist().inv_cdf(1 - (1 - confidence) / len(contenders) / DRAWN_TOGETHER)
-    for i in contenders:
-        factors[i] = _factor(point[i] - point[chosen], draws[i] - draws[chosen], z, point[chosen])
+    others = max(len(contenders), 1)
+    z = NormalDist().inv_cdf(1 - (1 - confidence) / others / DRAWN_TOGETHER)
+    for i in range(len(cells)):
+        gap = float(point[i] - point[chosen])
+        doubt = z * _standard_error(draws[i] - draws[chosen])
+        too_close = TOO_CLOSE * abs(float(point[chosen]))
+        if i != chosen and (i in contenders or abs(gap) + doubt <= too_close):
+            factors[i] = _factor(gap, doubt, too_close)
     finite = [factor for factor in factors.values() if math.isfinite(factor)]
     if finite:
         factors[chosen] = max(finite)
@@ -70,6 +74,7 @@ def measure_more(
             invocations=_further(_count(cells[i], cold=cold[i]), factor),
             difference=_relative(point, i, chosen),
             cold=cold[i],
+            close=math.isinf(factor),
         )
         for i, factor in factors.items()
     ]
@@ -85,17 +90,25 @@ def _count(cell: CellSamples, *, cold: bool) -> int:
     return len(cell.cold_billed_ms if cold else cell.warm_billed_ms)
 
 
-def _factor(gap: float, gaps: NDArray[np.float64], z: float, reference: float) -> float:
-    """How many times the samples it takes; infinite where the cells are too close.
+def _standard_error(gaps: NDArray[np.float64]) -> float:
+    """Of a difference, from its draws; infinite where there is none between finite scores."""
+    gaps = gaps[np.isfinite(gaps)]
+    if not len(gaps):
+        return math.inf
+    low, high = np.percentile(gaps, _ONE_SIGMA)
+    return float(high - low) / 2
+
+
+def _factor(gap: float, doubt: float, too_close: float) -> float:
+    """How many times the samples it takes; infinite where they show that the cells are close.
 
     A cell that misses a limit, but might keep it, is to be measured as often again.
     """
     if not math.isfinite(gap):
         return AS_OFTEN_AGAIN
-    if abs(gap) <= TOO_CLOSE * abs(reference):
+    if abs(gap) + doubt <= too_close:
         return math.inf
-    low, high = np.percentile(gaps[np.isfinite(gaps)], _ONE_SIGMA)
-    return float(z * (high - low) / 2 / (gap + TOO_CLOSE * abs(reference))) ** 2
+    return (doubt / (gap + too_close)) ** 2
 
 
 def _further(count: int, factor: float) -> int | None:

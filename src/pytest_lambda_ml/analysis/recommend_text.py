@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_lambda_ml.analysis.recommend_more import MOST_INVOCATIONS
 from pytest_lambda_ml.analysis.wording import cell_names, milliseconds, money, number, probability
 
 if TYPE_CHECKING:
@@ -43,12 +44,15 @@ def question_text(question: Question) -> str:
         "speed": "shortest time to an answer",
         "balanced": f"balanced, weight of cost {question.weight:g}",
     }[question.objective]
-    limits = [
+    return ", ".join([wanted, *_limits(question)])
+
+
+def _limits(question: Question) -> list[str]:
+    return [
         f"{name} at most {limit:g} ms"
         for name, limit in (("p95", question.max_p95_ms), ("cold start", question.max_cold_ms))
         if limit is not None
     ]
-    return ", ".join([wanted, *limits])
 
 
 def assumptions(question: Question) -> str:
@@ -136,7 +140,8 @@ def more_lines(told: Recommendation) -> list[str]:
     names = _names(told)
     wanted = f"{told.question.confidence:.0%}".replace("%", " %")
     asked = [] if told.decided else [each for each in told.more if each.invocations]
-    close = [each for each in told.more if each.invocations is None]
+    close = [each for each in told.more if each.close]
+    too_many = [each for each in told.more if each.invocations is None and not each.close]
     lines = []
     if asked:
         lines.append(f"measure more here to be {wanted} sure: {_listed(asked, names)}")
@@ -146,6 +151,11 @@ def more_lines(told: Recommendation) -> list[str]:
             + "; ".join(
                 f"{names[each.configuration]} ({each.difference or 0:+.1%})" for each in close
             )
+        )
+    if too_many:
+        lines.append(
+            f"not to be told apart with {MOST_INVOCATIONS:,} more invocations: "
+            + "; ".join(names[each.configuration] for each in too_many)
         )
     return lines
 
@@ -190,8 +200,23 @@ def _no_choice(told: Recommendation) -> str:
     if not told.candidates:
         reasons = sorted({why for _, why in told.excluded})
         return f"no recommendation: {'; '.join(reasons) or 'nothing was measured'}"
-    nearest = told.candidates[0]
-    return (
-        f"no cell keeps the limits ({question_text(told.question)}); the first to miss is "
-        f"{_names(told)[nearest.configuration]}: {nearest.missed}"
+    names, first = _names(told), told.candidates[0]
+    kind = {"cost": "cheapest", "speed": "fastest"}.get(told.question.objective, "best")
+    said = (
+        f"no cell keeps the limits ({', '.join(_limits(told.question))}); the {kind} cell, "
+        f"{names[first.configuration]}: {first.missed}"
     )
+    limit = told.question.max_p95_ms
+    warm = limit is not None and first.duration_ms_p95 > limit
+    figures = {
+        each.configuration: each.duration_ms_p95 if warm else each.cold_ms_p95
+        for each in told.candidates
+    }
+    known = {cell: value for cell, value in figures.items() if value is not None}
+    if not known:
+        return said
+    least = min(known, key=known.__getitem__)
+    figure = f"lowest {'p95' if warm else 'cold start'}"
+    if least == first.configuration:
+        return f"{said}, the {figure} of all"
+    return f"{said}; {names[least]} has the {figure}, {milliseconds(known[least])}"

@@ -78,14 +78,15 @@ class MoreInvocations:
 
     They are ``cold`` ones where it is the cold starts of which too little is known, else warm.
     ``difference`` is by how much of the choice's score this cell is worse (of the choice itself:
-    0), None where it misses a limit that it might keep. Cells closer than
-    `recommend_more.TOO_CLOSE` are not worth telling apart.
+    0), None where it misses a limit that it might keep. ``close`` are cells that the samples show
+    to be closer than `recommend_more.TOO_CLOSE`, which are not worth telling apart.
     """
 
     configuration: Configuration
     invocations: int | None
     difference: float | None
     cold: bool = False
+    close: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
