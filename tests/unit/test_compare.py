@@ -434,3 +434,34 @@ def test_growth_that_is_sure_but_perhaps_within_the_limit_is_told() -> None:
     row = only_row(run("old", cell(steady(200.0))), run("new", cell(steady(211.0, seed=1))))
     assert row.verdict is Verdict.INCONCLUSIVE
     assert "inconclusive: grown, but perhaps within the limit; about " in verdict_text(row)
+
+
+def test_what_scatters_too_much_is_not_called_close_to_the_limit() -> None:
+    rng = np.random.default_rng(5)
+    wide = [np.concatenate([rng.normal(10.0, 0.1, 18), [700.0, 680.0 + n]]) for n in range(2)]
+    row = only_row(run("old", cell(wide[0])), run("new", cell(wide[1])), (Limit("mean", 0.0001),))
+    assert verdict_text(row) == "inconclusive: the samples scatter too much"
+    few = rng.normal(100.0, 10.0, 8)
+    row = only_row(run("old", cell(few)), run("new", cell(few * 1.0501)), (Limit("mean", 0.05),))
+    assert verdict_text(row) == "inconclusive: too close to the limit"
+
+
+def test_what_lies_beyond_the_limit_by_chance_says_so_and_promises_nothing() -> None:
+    """Of 41 rows one is that far off now and then; how many more would tell is not known."""
+    rng = np.random.default_rng(2)
+    small = {"old": rng.normal(100.0, 8.0, 6), "new": rng.normal(118.0, 8.0, 6)}
+    base, new = (
+        run(
+            name,
+            cell(few, memory_mb=128),
+            *(cell(durations(rng, 30, 40.0), memory_mb=256 + n) for n in range(40)),
+        )
+        for name, few in small.items()
+    )
+    comparison = compare_runs(base, new, COST)
+    row = comparison.rows[0]
+    assert row.low > 1.05
+    assert row.p_value > 0.05
+    words = "inconclusive: beyond the limit, but chance makes as much of 41 rows"
+    assert verdict_text(row) == words
+    assert words in as_table(comparison, width=200)

@@ -98,6 +98,17 @@ def test_p_values_and_intervals_are_what_they_say(base, new, quantile) -> None:
     assert interval.high <= max(new) / min(base) * (1 + rounding)
 
 
+@pytest.mark.parametrize("quantile", [None, 0.95])
+def test_widening_goes_no_farther_than_the_samples_and_decides_nothing(quantile) -> None:
+    """Environments that differ make intervals wider, not impossible."""
+    base, new = np.array([10.0, 11.0, 12.0, 13.0, 640.0]), np.array([9.5, 11.0, 12.0, 14.0, 600.0])
+    interval = bootstrap_interval(Pair(base, new, quantile, 9.0), seed=1)
+    assert new.min() / base.max() * (1 - 1e-9) <= interval.low
+    assert interval.high <= new.max() / base.min() * (1 + 1e-9)
+    apart = Pair(np.array([10.0, 11.0, 19.0]), np.array([21.0, 22.0, 60.0]), quantile, 100.0)
+    assert bootstrap_interval(apart, seed=1).low == 1.0
+
+
 @pytest.mark.parametrize("quantile", [None, 0.5, 0.95])
 def test_a_ratio_is_as_uncertain_as_its_inverse(quantile: float | None) -> None:
     rng = np.random.default_rng(5)

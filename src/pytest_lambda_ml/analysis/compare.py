@@ -6,8 +6,9 @@ The verdict on a metric of a cell, ``limit`` being the share by which it may gro
 regressed    its 95 % interval lies above the limit, and it has grown by more than chance explains
 improved     the same downwards
 unchanged    the 95 % interval lies within the limit
-inconclusive the interval holds the limit: the samples are too few; or the machine's speed has moved
-             by more than the limit; or nothing is there to compare
+inconclusive the interval holds the limit: the samples are too few; or it lies beyond the limit, but
+             chance makes as much of so many rows; or the machine's speed has moved by more than the
+             limit; or nothing is there to compare
 incomparable the runs' data, regions or prices differ (`analysis.compare_conditions`)
 ============ ====================================================================================
 
@@ -52,6 +53,9 @@ MOST_FURTHER = 100_000
 
 LEAST_FURTHER = 0.25
 """Nor is it advice to measure fewer than this share of what did not decide."""
+
+NEAR = 0.1
+"""A change whose distance from the limit is a smaller share of the limit is close to it."""
 
 TIMELESS = frozenset({"memory"})
 """Metrics that the machine's speed does not touch."""
@@ -223,14 +227,15 @@ def _judged(drafts: Sequence[_Draft], loop: float | None, seed: int) -> list[Row
 
     pairs = [draft.pair for draft in drafts if draft.pair]
     p_values = iter(adjusted_p_values(pairs, seed=seed))
-    critical = _critical(len(pairs))
     rows = []
     for number, draft in enumerate(drafts):
         if draft.pair is None:
             rows.append(draft.row)
             continue
         interval = bootstrap_interval(draft.pair, seed=seed + number)
-        rows.append(_decide(draft.row, draft.pair, interval, float(next(p_values)), loop, critical))
+        rows.append(
+            _decide(draft.row, draft.pair, interval, float(next(p_values)), loop, len(pairs))
+        )
     return rows
 
 
@@ -240,7 +245,7 @@ def _critical(pairs: int) -> float:
 
 
 def _decide(
-    row: Row, pair: Pair, interval: Interval, p_value: float, loop: float | None, critical: float
+    row: Row, pair: Pair, interval: Interval, p_value: float, loop: float | None, pairs: int
 ) -> Row:
     ratio, bound = pair.ratio, 1.0 + row.limit.share
     row = replace(row, ratio=ratio, low=interval.low, high=interval.high, p_value=p_value)
@@ -249,8 +254,21 @@ def _decide(
     verdict = judge(interval, p_value, row.limit.share)
     if verdict is not Verdict.INCONCLUSIVE:
         return replace(row, verdict=verdict)
-    count = min(row.base_count, row.new_count)
+    if interval.low > bound or interval.high < 1.0 / bound:
+        # How many more would tell depends on how far chance moves the other rows: no number.
+        rows = f"{pairs} row{'' if pairs == 1 else 's'}"
+        return replace(row, reason=f"beyond the limit, but chance makes as much of {rows}")
+    count, critical = min(row.base_count, row.new_count), _critical(pairs)
     further = further_invocations(ratio, interval.error, row.limit.share, count, critical=critical)
-    moved = "grown" if ratio > 1.0 else "shrunk"
-    reason = f"{moved}, but perhaps within the limit" if p_value <= CHANCE else ""
-    return replace(row, further=further, reason=reason)
+    return replace(row, further=further, reason=_why(row, further))
+
+
+def _why(row: Row, further: int | None) -> str:
+    """Why an interval that holds the limit tells nothing, where their number does not say it."""
+    deviation, bound = abs(math.log(row.ratio or 1.0)), math.log1p(row.limit.share)
+    if row.p_value is not None and row.p_value <= CHANCE:
+        return f"{'grown' if (row.ratio or 1.0) > 1.0 else 'shrunk'}, but perhaps within the limit"
+    if further is not None:
+        return ""
+    near = abs(deviation - bound) <= NEAR * bound
+    return "too close to the limit" if near else "the samples scatter too much"

@@ -188,9 +188,7 @@ def verdict_text(row: Row) -> str:
 
 def _inconclusive(row: Row, more: str) -> str:
     """Why, and what would tell, where that can be said: of what was not measured it cannot."""
-    told = row.further and row.ratio is not None
-    said = [row.reason, more if told else "" if row.reason else "too close to the limit"]
-    return "; ".join(filter(None, said))
+    return "; ".join(filter(None, [row.reason, more if row.further and row.ratio else ""]))
 
 
 def _short_verdict(row: Row) -> str:

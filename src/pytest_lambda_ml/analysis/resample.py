@@ -135,15 +135,22 @@ def adjusted_p_values(pairs: Sequence[Pair], *, seed: int, rounds: int = ROUNDS)
 def bootstrap_interval(
     pair: Pair, *, seed: int, level: float = 0.95, rounds: int = ROUNDS
 ) -> Interval:
-    """The percentile interval of the ratio, widened by the pair's inflation."""
+    """The percentile interval of the ratio, widened by the pair's inflation.
+
+    It is not widened beyond what the samples' extremes allow; yet only resampling says that a
+    ratio is not 1.
+    """
     rng = np.random.default_rng(seed)
+    least = min(math.log(pair.new.min() / pair.base.max()), 0.0)
+    most = max(math.log(pair.new.max() / pair.base.min()), 0.0)
     pair = _condensed(pair, rng)
     drawn = np.log(_redrawn(pair.new, pair.quantile, rounds, rng)) - np.log(
         _redrawn(pair.base, pair.quantile, rounds, rng)
     )
     ratio, wider = math.log(pair.ratio), math.sqrt(pair.inflation)
     tail = (1.0 - level) / 2.0
-    low, high = ratio + (np.quantile(drawn, [tail, 1.0 - tail]) - ratio) * wider
+    widened = ratio + (np.quantile(drawn, [tail, 1.0 - tail]) - ratio) * wider
+    low, high = np.clip(widened, least, most)
     return Interval(math.exp(low), math.exp(high), float(drawn.std()) * wider)
 
 
