@@ -19,6 +19,7 @@ from pytest_lambda_ml.analysis.recommend import recommend
 from pytest_lambda_ml.analysis.recommend_samples import samples_of_run
 from pytest_lambda_ml.analysis.recommendation import Question
 from pytest_lambda_ml.analysis.wording import run_line
+from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.pricing import load_prices
 
 
@@ -150,6 +151,12 @@ def test_a_figure_out_of_its_folder_says_what_it_shows_and_of_which_run(
     # Four cells of an algorithm, each with eight warm and two cold invocations.
     assert "Engine reference: 40 invocations in 8 execution environments." in said["pareto-svm"]
     assert "Each request of svm, in 2 unique environments" in said["requests-svm"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunStoreError, match=r"file/figures cannot be written: Not a directory"):
+        write_figures(drawn(run).values(), tmp_path / "file" / "figures", "svg", source="Run a")
 
 
 def test_an_interactive_page_escapes_names_and_needs_no_network(run: Run, tmp_path: Path) -> None:

@@ -101,6 +101,14 @@ def test_what_is_no_number_is_refused_with_the_file(tmp_path) -> None:
         read_thesis_csv(write(tmp_path, WARM.format(1, 256, 0).replace("103.2", "fast")))
 
 
+def test_a_heading_with_nothing_beneath_it_is_no_run(tmp_path) -> None:
+    root = tmp_path / ".lambda-ml"
+    got = CliRunner().invoke(cli, ["import", str(write(tmp_path)), "--dir", str(root)])
+    assert got.exit_code == 1
+    assert "thesis.csv has no line beneath its header" in str(got.exception)
+    assert not list(root.glob("runs/*"))
+
+
 def test_cells_without_a_name_are_called_unknown(tmp_path) -> None:
     path = tmp_path / "bare.csv"
     path.write_text("lambdaBilledDuration,lambdaMemorySize\n" + "10,128\n" * 6)

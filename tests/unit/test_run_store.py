@@ -262,6 +262,23 @@ def test_exports_can_be_read_back(tmp_path) -> None:
     assert {"algorithm", "memory_mb", "billed_duration_ms", "cost_usd", "outcome"} <= set(heading)
 
 
+def test_an_export_into_no_folder_says_why(tmp_path) -> None:
+    """pandas' own error for it has no system's message."""
+    store(tmp_path, measured())
+    path = tmp_path / "none" / "run.csv"
+    arguments = ["export", "latest", "--format", "csv", "--out", str(path), "--dir", str(tmp_path)]
+    got = CliRunner().invoke(cli, arguments)
+    assert got.exit_code == 1
+    assert "run.csv cannot be written: Cannot save file into a non-existent" in got.output
+
+
+def test_nothing_is_recommended_of_a_run_without_cells(tmp_path) -> None:
+    store(tmp_path)
+    got = CliRunner().invoke(cli, ["recommend", "latest", "--dir", str(tmp_path)])
+    assert got.exit_code == 0, got.output
+    assert "nothing to recommend: the run has no cells" in got.output
+
+
 def test_a_run_of_another_version_is_refused_with_its_name(tmp_path) -> None:
     folder = store(tmp_path, measured())
     told = json.loads((folder / "run.json").read_text())

@@ -12,7 +12,7 @@ import textwrap
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_lambda_ml.errors import UnsupportedError
+from pytest_lambda_ml.errors import RunStoreError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -155,30 +155,41 @@ def write_figures(figures: Iterable[Figure], folder: Path, kind: str, *, source:
 
     Each carries its title, what it shows, and ``source``: of which run it is.
     HTML files are interactive, and load Vega from the file beside them, which is written once. It
-    is a plain script in a block of its own, because browsers load no modules from disk.
+    is a plain script in a block of its own, because browsers load no modules from disk. Raises
+    `RunStoreError` when a file cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [_write(figure, folder, kind, source) for figure in figures]
+        if kind == "html":
+            _write_bundle(folder)
+    except OSError as error:
+        raise RunStoreError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return written
+
+
+def _write(figure: Figure, folder: Path, kind: str, source: str) -> Path:
     import vl_convert
 
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for figure in figures:
-        spec = _standing_alone(figure, source)
-        path = folder / f"{figure.name}.{kind}"
-        if kind == "svg":
-            path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
-        elif kind == "png":
-            path.write_bytes(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))
-        elif kind == "pdf":
-            path.write_bytes(vl_convert.vegalite_to_pdf(spec))
-        else:
-            path.write_text(_page(figure, spec), encoding="utf-8")
-        written.append(path)
-    if kind == "html":
-        (folder / BUNDLE).write_text(
-            f"{{{vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')}}}",
-            encoding="utf-8",
-        )
-    return written
+    spec = _standing_alone(figure, source)
+    path = folder / f"{figure.name}.{kind}"
+    if kind == "svg":
+        path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+    elif kind == "png":
+        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))
+    elif kind == "pdf":
+        path.write_bytes(vl_convert.vegalite_to_pdf(spec))
+    else:
+        path.write_text(_page(figure, spec), encoding="utf-8")
+    return path
+
+
+def _write_bundle(folder: Path) -> None:
+    import vl_convert
+
+    (folder / BUNDLE).write_text(
+        f"{{{vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')}}}", encoding="utf-8"
+    )
 
 
 _PAGE = """<!doctype html>

@@ -124,6 +124,8 @@ def read_thesis_csv(path: Path) -> pa.Table:
         )
     except (OSError, pa.ArrowInvalid) as error:
         raise RunStoreError(f"{path} is no CSV file of the thesis' tool: {error}") from error
+    if read.empty:
+        raise RunStoreError(f"{path} has no line beneath its header")
     frame = read.reindex(columns=list(THESIS_COLUMNS))
     in_seconds = any(bool((frame[name] < _SECONDS_BELOW).any()) for name in _TIMES)
     if in_seconds:

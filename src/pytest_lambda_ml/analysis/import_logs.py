@@ -115,7 +115,7 @@ def log_parts(path: Path) -> Iterator[LogTables]:
                     reports += part.reports.num_rows
                     yield part
     except OSError as error:
-        raise RunStoreError(f"{path} cannot be read: {error.strerror}") from error
+        raise RunStoreError(f"{path} cannot be read: {error.strerror or error}") from error
     if not reports:
         raise RunStoreError(f"{path} has no REPORT line")
 

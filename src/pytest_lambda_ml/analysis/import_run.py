@@ -90,4 +90,4 @@ def _rows(file: Path, read: FileRows) -> Iterator[pa.Table]:
         else:
             yield from read.of_log(log_parts(file))
     except OSError as error:
-        raise RunStoreError(f"{file} cannot be read: {error.strerror}") from error
+        raise RunStoreError(f"{file} cannot be read: {error.strerror or error}") from error

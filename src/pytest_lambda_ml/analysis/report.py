@@ -165,5 +165,7 @@ def write_report(
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise RunStoreError(f"the report {path} cannot be written: {error.strerror}") from error
+        raise RunStoreError(
+            f"the report {path} cannot be written: {error.strerror or error}"
+        ) from error
     return path

@@ -31,7 +31,7 @@ def check_handler(folder: HandlerFolder, python_version: str | None = None) -> N
     try:
         tree, names = _read(path)
     except OSError as error:
-        raise HandlerError(f"{path} cannot be read: {error.strerror}") from error
+        raise HandlerError(f"{path} cannot be read: {error.strerror or error}") from error
     except (SyntaxError, ValueError) as error:
         if _is_newer(python_version):
             return

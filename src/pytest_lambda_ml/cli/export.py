@@ -46,5 +46,5 @@ def export(run: str, form: str, out: Path | None, folder: Path) -> None:
     try:
         rows = write_export(loaded, form, path)
     except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+        raise click.ClickException(f"{path} cannot be written: {error.strerror or error}") from None
     click.echo(f"{path}: {rows:,} rows")

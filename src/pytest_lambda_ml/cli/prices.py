@@ -74,6 +74,6 @@ def _write(path: Path, text: str) -> None:
         load_prices(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise PriceError(f"{path} cannot be written: {error.strerror}") from error
+        raise PriceError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -69,6 +69,8 @@ def recommend(run: str, folder: Path, *, as_json: bool, **options: Any) -> None:
     for told in found:
         _print(console, told)
     beneath = [LEGEND, assumptions(question)] if found else []
+    if not stored.cells:
+        beneath.append("nothing to recommend: the run has no cells")
     if trained := [cell.cell_id for cell in stored.cells if cell.training is not None]:
         beneath.append(f"Nothing is recommended of trainings: {', '.join(trained)}")
     if stored.backend == "local":

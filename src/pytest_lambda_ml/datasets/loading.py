@@ -59,7 +59,8 @@ def load_dataset(kind: str, source: str | None, cache_dir: Path) -> Dataset:
         content = path.read_bytes()
     except OSError as error:
         raise DatasetError(
-            f"data set {kind}={source}: cannot read {path} ({error.strerror}); {_needed(kind)}"
+            f"data set {kind}={source}: cannot read {path} ({error.strerror or error}); "
+            f"{_needed(kind)}"
         ) from None
     sha256 = hashlib.sha256(content).hexdigest()
     columns = _columns(kind, content, source or str(path))

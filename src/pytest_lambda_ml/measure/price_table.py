@@ -155,7 +155,9 @@ def _read(source: Path | Traversable) -> PriceTable:
         }
         return PriceTable(date=str(table["date"]), sha256=sha256(data).hexdigest(), entries=entries)
     except OSError as error:
-        raise PriceError(f"the price table {source} cannot be read: {error.strerror}") from error
+        raise PriceError(
+            f"the price table {source} cannot be read: {error.strerror or error}"
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise PriceError(
             f"{source} is no price table: {error!r}; take the prices.json of pytest-lambda-ml as "

@@ -57,7 +57,9 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as error:
-        raise RunStoreError(f"the journal {path} cannot be read: {error.strerror}") from error
+        raise RunStoreError(
+            f"the journal {path} cannot be read: {error.strerror or error}"
+        ) from error
     entries = []
     for line in lines:
         try:

@@ -34,7 +34,7 @@ def write_run_file(folder: Path, content: Mapping[str, object]) -> Path:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise RunStoreError(f"{path} cannot be written: {error.strerror}") from error
+        raise RunStoreError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
 
 
@@ -44,7 +44,7 @@ def read_run_file(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunStoreError(f"{file} cannot be read: {error.strerror}") from error
+        raise RunStoreError(f"{file} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise RunStoreError(f"{file} is no run file: {error}") from error
     version = content.get("schema_version") if isinstance(content, dict) else None

@@ -37,8 +37,8 @@ def create_run_folder(run_root: Path, now: datetime) -> RunFolder:
         path.mkdir(parents=True)
     except OSError as error:
         raise RunStoreError(
-            f"{path}: the folder of this run cannot be made ({error.strerror}); name another with "
-            "--lambda-dir"
+            f"{path}: the folder of this run cannot be made ({error.strerror or error}); name "
+            "another with --lambda-dir"
         ) from None
     return RunFolder(run_id, path)
 
