@@ -63,12 +63,16 @@ def test_commands_answer_from_the_stored_run(reported) -> None:
     assert unknown.has("no figure of this run has nothing-such in its name")
 
 
-def test_no_summary_says_nothing_of_the_cells(example) -> None:
+def test_no_summary_says_nothing_of_the_cells_and_the_run_stores_which_tests_were_asked_for(
+    example,
+) -> None:
     project = example(ECHO)
-    got = project.run_pytest("--lambda-summary=none", "--lambda-memory=512")
+    asked = (str(project.root / "benchmarks"), "-k", "echo and not other")
+    got = project.run_pytest(*asked, "--lambda-summary=none", "--lambda-memory=512")
     assert got.outcomes == {"passed": 1}
     assert "Run stored in" not in got.text
-    assert len(project.runs()) == 1
+    (run,) = project.runs()
+    assert run["tests"] == ["benchmarks", "-k", "echo and not other"]
 
 
 def test_a_report_that_cannot_be_drawn_stops_before_anything_is_measured(example) -> None:

@@ -15,6 +15,7 @@ from recommend_cells import result, store
 from pytest_lambda_ml.analysis.compare import compare_runs
 from pytest_lambda_ml.analysis.load import load_run
 from pytest_lambda_ml.analysis.report import render_report, write_report
+from pytest_lambda_ml.analysis.report_origin import reproduction_of
 from pytest_lambda_ml.campaign.result import CellResult
 from pytest_lambda_ml.errors import RunStoreError
 
@@ -83,6 +84,14 @@ def test_what_was_not_honest_and_what_failed_is_said(page: str) -> None:
 def test_it_says_how_to_measure_again(page: str) -> None:
     assert "pytest benchmarks/ --lambda-memory 512,1024" in page
     assert "0123abcd with changes" in page
+
+
+def test_measuring_again_names_the_tests_that_were_asked_for(tmp_path: Path) -> None:
+    store(tmp_path, [result(warm_ms=[80.0] * 9)])
+    run = load_run("latest", tmp_path)
+    asked = ["tests/test_svm.py::test_cost", "-k", "svm and 512"]
+    command, _ = reproduction_of(replace(run, stored={**run.stored, "tests": asked}))
+    assert command.startswith("pytest tests/test_svm.py::test_cost -k 'svm and 512' --lambda-mem")
 
 
 def test_text_of_handlers_and_names_is_escaped(page: str) -> None:

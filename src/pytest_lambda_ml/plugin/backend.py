@@ -42,8 +42,10 @@ __all__ = [
 
 
 @contextmanager
-def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[LambdaBackend]:
-    """A `LambdaBackend` that leaves nothing behind."""
+def open_lambda_backend(
+    settings: Settings, progress: ProgressLine, tests: Sequence[str] = ()
+) -> Iterator[LambdaBackend]:
+    """A `LambdaBackend` that leaves nothing behind; ``tests`` says which pytest was to run."""
     with ExitStack() as stack:
         backend, *elsewhere = _backends(settings, stack)
         run = create_run_folder(settings.run_root, datetime.now(UTC))
@@ -55,7 +57,11 @@ def open_lambda_backend(settings: Settings, progress: ProgressLine) -> Iterator[
                 log_grace_s=settings.log_grace_s,
                 options=_as_json(settings),
                 on_progress=progress,
-                about={"environment": describe_environment(), "git": describe_git(Path.cwd())},
+                about={
+                    "tests": list(tests),
+                    "environment": describe_environment(),
+                    "git": describe_git(Path.cwd()),
+                },
                 time_cpu_loop=time_cpu_loop,
                 elsewhere=elsewhere,
                 budget_usd=settings.budget_usd,

@@ -6,6 +6,7 @@ does not use it pays nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,10 +63,20 @@ def lambda_backend(request: pytest.FixtureRequest) -> Iterator[LambdaBackend | D
         config.stash[DRY_RUN] = dry_run = DryRunBackend(settings, progress)
         yield dry_run
         return
-    opened = open_lambda_backend(settings, progress)
+    opened = open_lambda_backend(settings, progress, _tests_asked_for(config))
     with as_test_outcome(), opened as backend:
         config.stash[BACKEND] = backend
         yield backend
+
+
+def _tests_asked_for(config: pytest.Config) -> list[str]:
+    """Files, folders, ``-k`` and ``-m`` as they stand on pytest's command line, or in its place."""
+    here = f"{config.invocation_params.dir}{os.sep}"
+    chosen = [argument.removeprefix(here) for argument in config.args]
+    for flag, expression in (("-k", config.option.keyword), ("-m", config.option.markexpr)):
+        if expression:
+            chosen += [flag, expression]
+    return ["." if part == str(config.invocation_params.dir) else part for part in chosen]
 
 
 @pytest.fixture
