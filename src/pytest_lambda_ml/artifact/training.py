@@ -24,6 +24,7 @@ __all__ = ["TrainingData", "train"]
 
 TRAIN, EXPORT = "train.py", "export.py"
 STDERR_LINES = 20
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class TrainingData(Protocol):
@@ -38,13 +39,16 @@ class TrainingData(Protocol):
         """The digest of its content in hex."""
 
 
-def train(folder: HandlerFolder, dataset: TrainingData, cache_dir: Path) -> Path | None:
+def train(
+    folder: HandlerFolder, dataset: TrainingData, cache_dir: Path, *, threads: int | None = None
+) -> Path | None:
     """The folder with the artifacts that train.py wrote; None when there is no such script.
 
     An engine may have an export.py instead: it makes its artifacts of the reference's, which are
     trained first. Either runs once for each content of the folder, data set, Python and versions
     of what requirements.txt names. Sessions that train the same at the same time do not disturb
-    each other: the first to finish counts. Raises `ArtifactError` with the end of its stderr.
+    each other: the first to finish counts. ``threads`` is how many libraries may use, where they
+    would take one for each core. Raises `ArtifactError` with the end of its stderr.
     """
     script = next((path for path in _scripts(folder) if path.is_file()), None)
     if script is None:
@@ -52,9 +56,8 @@ def train(folder: HandlerFolder, dataset: TrainingData, cache_dir: Path) -> Path
     arguments = {"--data": dataset.path}
     key = [_key(folder, dataset)]
     if script.name == EXPORT:
-        reference = train(
-            find_handler(folder.root, engine=REFERENCE, search=[]), dataset, cache_dir
-        )
+        whole = find_handler(folder.root, engine=REFERENCE, search=[])
+        reference = train(whole, dataset, cache_dir, threads=threads)
         if reference is None:
             raise ArtifactError(
                 f"{script} has no artifacts to export: {folder.root} has no {TRAIN}"
@@ -68,7 +71,7 @@ def train(folder: HandlerFolder, dataset: TrainingData, cache_dir: Path) -> Path
     with tempfile.TemporaryDirectory(prefix=".training-", dir=artifacts.parent) as temporary:
         out = Path(temporary) / "artifacts"
         out.mkdir()
-        _run(script, arguments, out, folder.include)
+        _run(script, arguments, out, folder.include, threads)
         try:
             out.rename(artifacts)
         except OSError:
@@ -91,11 +94,19 @@ def _digest(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _run(script: Path, arguments: Mapping[str, Path], out: Path, include: tuple[Path, ...]) -> None:
+def _run(
+    script: Path,
+    arguments: Mapping[str, Path],
+    out: Path,
+    include: tuple[Path, ...],
+    threads: int | None,
+) -> None:
     # PYTHONPATH could put the project's own modules, or others, in the place of installed ones.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if include:
         environment["PYTHONPATH"] = os.pathsep.join(map(str, include))
+    if threads is not None:
+        environment |= dict.fromkeys(THREADS, str(threads))
     # -B: the folder may be an installed one; training leaves nothing in it.
     given = [text for name, path in arguments.items() for text in (name, str(path))]
     command = [sys.executable, "-B", str(script), *given, "--out", str(out)]

@@ -86,4 +86,4 @@ def _train(engines: list[tuple[HandlerFolder, Dataset]], cache_dir: Path, stoppe
     with suppress(LambdaMLError, OSError):
         for folder, dataset in engines:
             if not stopped.is_set():
-                train(folder, dataset, cache_dir)
+                train(folder, dataset, cache_dir, threads=1)  # more would wait for each other
