@@ -89,7 +89,8 @@ def test_a_narrow_terminal_gets_the_whole_recommendation(reported) -> None:
     asked = ("pytest-lambda-ml", "recommend", "latest")
     for columns in (60, 80):
         told = project.run(*asked, *limit, COLUMNS=str(columns))
-        assert told.has("no cell keeps the limits", "a wider terminal also shows")
+        assert told.has("no cell keeps the limits")
+        assert columns == 80 or told.has("a wider terminal also shows")
         assert "…" not in told.text
         assert " ".join(told.text.split()).count("is above 0.001 ms") == 3
         table = [line.rstrip() for line in told.text.splitlines()]
