@@ -49,9 +49,9 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# pip would compile on one core. Some packages carry templates that are no Python: || true.
 $(VENV)/bench: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --no-compile -e ".[llm]"
-	# pip would compile on one core. Some packages carry templates that are no Python.
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 	touch $@
 
