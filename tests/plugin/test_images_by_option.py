@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_lambda_ml.artifact import Package
 from pytest_lambda_ml.plugin import preparation
 from pytest_lambda_ml.plugin.dry_run_backend import DryRunBackend
 from pytest_lambda_ml.settings import resolve
@@ -27,7 +28,12 @@ def built(monkeypatch, tmp_path):
     def built(**options: str):
         asked = {}
         monkeypatch.setattr(preparation, "train", lambda *_: None)
-        monkeypatch.setattr(preparation, "build_package", lambda *_, **named: asked.update(named))
+
+        def build(*_: object, **named: object) -> Package:
+            asked.update(named)
+            return Package(None, "", "", 0, None)
+
+        monkeypatch.setattr(preparation, "build_package", build)
         options = {"aws_region": "eu-west-1", **options}
         settings = resolve(command_line=options, environ={}, ini={}, rootdir=tmp_path)
         prepared = DryRunBackend(settings, Silent())
