@@ -27,11 +27,11 @@ def built(monkeypatch, tmp_path):
 
     def built(**options: str):
         asked = {}
-        monkeypatch.setattr(preparation, "train", lambda *_: None)
+        monkeypatch.setattr(preparation, "train", lambda *_, **__: None)
 
         def build(*_: object, **named: object) -> Package:
             asked.update(named)
-            return Package(None, "", "", 0, None)
+            return Package(zip_path=None, sha256="", code_sha256="", size_bytes=0, weights=None)
 
         monkeypatch.setattr(preparation, "build_package", build)
         options = {"aws_region": "eu-west-1", **options}
