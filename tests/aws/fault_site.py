@@ -201,3 +201,14 @@ def lose_answer(request: AWSPreparedRequest) -> Any:
     """The call arrives and is carried out; its answer does not come back."""
     URLLib3Session().send(request)
     raise ConnectionClosedError(endpoint_url=request.url)
+
+
+ONCE: dict[str, Callable[[Fault], Callable[[Any], Any]]] = {
+    "throttled": lambda fault: fault.answer(
+        *THROTTLED.get(fault.service, (400, "Throttling", "Rate exceeded"))
+    ),
+    "in conflict": lambda fault: fault.answer(*CONFLICTS[fault.service]),
+    "a broken connection": lambda _: reset,
+    "a lost answer": lambda _: lose_answer,
+}
+"""What may happen to any call once, and passes by itself."""

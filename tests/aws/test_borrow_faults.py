@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-from fault_site import CONFLICTS, THROTTLED, Fault, Site, impatient_clients, lose_answer, reset
+from fault_site import ONCE, Fault, Site, impatient_clients
 
 from pytest_lambda_ml.artifact import Package
 from pytest_lambda_ml.aws.ledger import Kind, Ledger
@@ -29,14 +29,6 @@ PATH = (
     ("lambda", "AddPermission"),
     ("sns", "Subscribe"),
 )
-ONCE: dict[str, Any] = {
-    "throttled": lambda fault: fault.answer(
-        *THROTTLED.get(fault.service, (400, "Throttling", "Rate exceeded"))
-    ),
-    "in conflict": lambda fault: fault.answer(*CONFLICTS[fault.service]),
-    "a broken connection": lambda _: reset,
-    "a lost answer": lambda _: lose_answer,
-}
 
 
 @pytest.fixture(scope="module")

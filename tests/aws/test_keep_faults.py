@@ -16,14 +16,11 @@ from answers import error_answer, record_calls
 from botocore.httpsession import URLLib3Session
 from fault_site import (
     CELL,
-    CONFLICTS,
     MESSAGES,
-    THROTTLED,
+    ONCE,
     Fault,
     Site,
     impatient_clients,
-    lose_answer,
-    reset,
 )
 
 from pytest_lambda_ml.artifact import Package
@@ -51,13 +48,8 @@ PATH = (
     ("sns", "Subscribe"),
 )
 REFUSALS: dict[str, Callable[[Fault], Callable[[Any], Any]]] = {
-    "throttled": lambda fault: fault.answer(
-        *THROTTLED.get(fault.service, (400, "Throttling", "Rate exceeded"))
-    ),
-    "in conflict": lambda fault: fault.answer(*CONFLICTS[fault.service]),
+    **ONCE,
     "an internal error": lambda fault: fault.answer(500, "InternalFailure", "an error"),
-    "a broken connection": lambda _: reset,
-    "a lost answer": lambda _: lose_answer,
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from campaign_site import LENGTHS, Site, by_sample, configuration
 from pytest_lambda_ml.campaign.figures import extra_info, warm_samples_s
 from pytest_lambda_ml.campaign.session import Progress
 from pytest_lambda_ml.errors import DeploymentError
-from pytest_lambda_ml.local import Endpoint, start_endpoint
+from pytest_lambda_ml.local import Endpoint
 from pytest_lambda_ml.model import Outcome, StartType
 from pytest_lambda_ml.store.journal import read_journal
 from pytest_lambda_ml.store.run_file import read_run_file
@@ -43,20 +42,6 @@ def process(batch):
                 held.append(bytearray(16_000_000))
     return list(batch)
 """
-
-
-@pytest.fixture(scope="module")
-def patient_endpoint() -> Iterator[Endpoint]:
-    """An endpoint whose minutes last a minute."""
-    with start_endpoint() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture
-def site(patient_endpoint: Endpoint, tmp_path: Path) -> Iterator[Site]:
-    site = Site(patient_endpoint, tmp_path)
-    yield site
-    assert site.left() == [], "whatever happened, nothing is left"
 
 
 def test_two_cells_from_deployment_to_run_file(site: Site) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,22 +10,7 @@ from campaign_site import Site, configuration
 
 from pytest_lambda_ml.campaign.session import Progress
 from pytest_lambda_ml.errors import BackendError
-from pytest_lambda_ml.local import Endpoint, start_endpoint
 from pytest_lambda_ml.store.run_file import read_run_file
-
-
-@pytest.fixture(scope="module")
-def patient_endpoint() -> Iterator[Endpoint]:
-    """An endpoint whose minutes last a minute: no event ages out."""
-    with start_endpoint() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture
-def site(patient_endpoint: Endpoint, tmp_path: Path) -> Iterator[Site]:
-    site = Site(patient_endpoint, tmp_path)
-    yield site
-    assert site.left() == [], "whatever happened, nothing is left"
 
 
 @pytest.mark.parametrize("error", [BackendError("the log cannot be read"), OSError("disk full")])

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lambda_ml.analysis.import_csv import THESIS_COLUMNS
-from pytest_lambda_ml.analysis.import_logs import read_log
+from pytest_lambda_ml.analysis.import_logs import log_parts
 from pytest_lambda_ml.analysis.import_records import FIELDS
 from pytest_lambda_ml.analysis.import_run import Guess, import_files
 from pytest_lambda_ml.analysis.load import load_run
@@ -92,8 +92,9 @@ REQUEST = list(FIELDS).index("request_id")
 
 
 def columns(path: Path) -> tuple[int, int]:
-    tables = read_log(path)
-    return tables.reports.num_rows, tables.records.num_rows
+    counts = [(part.reports.num_rows, part.records.num_rows) for part in log_parts(path)]
+    reports, records = map(sum, zip(*counts, strict=True))
+    return reports, records
 
 
 def lines(*, wrapped: bool) -> Iterator[str]:

@@ -13,9 +13,9 @@ from cell_log import failure, init_report, record, report, request_id, start, su
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_log import read_log
 
 from pytest_lambda_ml.analysis import import_logs
-from pytest_lambda_ml.analysis.import_logs import read_log
 from pytest_lambda_ml.analysis.import_records import FIELDS
 from pytest_lambda_ml.analysis.import_run import Guess, import_files
 from pytest_lambda_ml.analysis.load import load_run

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.comparison import Verdict
-from pytest_lambda_ml.analysis.terminal_table import Column, print_table, wrapped
+from pytest_lambda_ml.analysis.terminal_table import Column, plain_console, print_table, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,17 +92,8 @@ def verdict_line(comparison: Comparison) -> str:
 
 def as_table(comparison: Comparison, *, width: int, color: bool = False) -> str:
     """The whole comparison for a terminal of this width."""
-    from rich.console import Console
-
     output = io.StringIO()
-    console = Console(
-        file=output,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        markup=False,
-    )
+    console = plain_console(output, width=width, color=color)
     left_out: list[Column] = []
     if comparison.rows:
         fields = [(*_fields(row), _short_verdict(row)) for row in comparison.rows]

@@ -95,14 +95,14 @@ class Cells:
         each = [(cell.prices.gb_second_usd, cell.prices.request_usd or 0) for cell in self._cells]
         prices = np.array(each, dtype=np.float64).reshape(-1, 2)[number]
         compute, request = used * prices[:, 0], np.ascontiguousarray(prices[:, 1])
-        known = np.isnan(used)
+        unbilled = np.isnan(used)
         columns = {name: rows[name] for name in rows.column_names} | {
             "cell": pa.array(number.astype(np.int32)),
-            "gb_seconds": pa.array(used, mask=known),
-            "gb_seconds_usd": pa.array(compute, mask=known),
+            "gb_seconds": pa.array(used, mask=unbilled),
+            "gb_seconds_usd": pa.array(compute, mask=unbilled),
             "requests_usd": pa.array(request),
-            "ephemeral_usd": pa.array(np.zeros(len(used)), mask=known),
-            "cost_usd": pa.array(compute + request, mask=known),
+            "ephemeral_usd": pa.array(np.zeros(len(used)), mask=unbilled),
+            "cost_usd": pa.array(compute + request, mask=unbilled),
         }
         self._note(rows, number)
         start, outcome = (

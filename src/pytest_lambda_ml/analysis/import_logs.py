@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.analysis.import_lines import Layout, Places, ReportLines
 
-__all__ = ["LogTables", "log_parts", "read_log", "records_schema"]
+__all__ = ["LogTables", "log_parts", "records_schema"]
 
 BLOCK_REPORTS = 16_000
 """So many REPORTs in a block: their columns stay in a core's cache, and each step has enough to do
@@ -84,16 +84,6 @@ class LogTables:
     reports: pa.Table
     records: pa.Table
     endings: dict[str, str] = field(default_factory=dict)
-
-
-def read_log(path: Path) -> LogTables:
-    """Read one file whole; see `log_parts`."""
-    parts = list(log_parts(path))
-    return LogTables(
-        _one_table([part.reports for part in parts]),
-        _one_table([part.records for part in parts]),
-        {request: how for part in parts for request, how in part.endings.items()},
-    )
 
 
 def log_parts(path: Path) -> Iterator[LogTables]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-__all__ = ["BLOCKS", "design_effect", "draw_means", "draw_percentile", "standard_error"]
+__all__ = ["BLOCKS", "design_effect", "draw_means", "draw_percentile"]
 
 BLOCKS = 128
 """More samples than this are resampled as the means of so many random blocks: a mean of them varies
@@ -93,16 +93,6 @@ def draw_percentile(
     rank = (count - 1) * q / 100 + 1
     ranks = generator.beta(rank, count - rank + 1, draws) * count
     return np.sort(values)[np.minimum(ranks.astype(np.int64), count - 1)]
-
-
-def standard_error(
-    values: NDArray[np.float64], environment: NDArray[np.int64] | None = None
-) -> float:
-    """By how much the mean of (n,) values is uncertain; infinite below two values."""
-    if len(values) < 2:
-        return math.inf
-    variance = max(float(values.var(ddof=1)), ROUNDING_VARIANCE)
-    return math.sqrt(variance / len(values) * design_effect(values, environment))
 
 
 def design_effect(values: NDArray[np.float64], environment: NDArray[np.int64] | None) -> float:

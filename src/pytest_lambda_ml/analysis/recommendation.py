@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from pytest_lambda_ml.model import Configuration
 
 __all__ = [
-    "OBJECTIVES",
     "Candidate",
     "MoreInvocations",
     "Objective",
@@ -21,7 +20,6 @@ __all__ = [
 ]
 
 Objective = Literal["cost", "speed", "balanced"]
-OBJECTIVES: tuple[Objective, ...] = ("cost", "speed", "balanced")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

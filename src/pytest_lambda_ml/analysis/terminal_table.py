@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["Column", "print_table", "wrapped"]
+__all__ = ["Column", "plain_console", "print_table", "wrapped"]
 
 GAP = 2
 """Characters between two columns: the box's divider and the padding."""
@@ -35,6 +35,20 @@ class Column:
         texts = [self.heading, *(str(value) for value in values)]
         parts = [part for text in texts for part in (text.split() if self.wraps else [text])]
         return max((len(line) for part in parts for line in part.split("\n")), default=0) + GAP
+
+
+def plain_console(output: TextIO, *, width: int, color: bool) -> Console:
+    """A console that writes texts as they are: names of tests and handlers may look like markup."""
+    from rich.console import Console
+
+    return Console(
+        file=output,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        markup=False,
+    )
 
 
 def print_table(

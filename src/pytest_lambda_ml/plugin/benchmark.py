@@ -195,7 +195,6 @@ class LambdaBenchmark:
                 log_format=self._backend.settings.log_format,
                 trigger=trigger,
             )
-            # --benchmark-disable: see that it works, record nothing.
             messages = self._messages(limits.invocations, concurrency)
             kind = dataset or folder.dataset
             if isinstance(self._backend, DryRunBackend):
@@ -275,6 +274,7 @@ class LambdaBenchmark:
         check_outcomes(result, allowed, stored_in)
 
     def _messages(self, invocations: int, concurrency: int) -> int:
+        """How many to publish; with --benchmark-disable one, to see that it works."""
         del concurrency  # of importance to what needs a message for each function
         return 1 if self._benchmark.disabled else invocations
 

@@ -9,9 +9,9 @@ import io
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from pytest_lambda_ml.analysis.terminal_table import plain_console
 from pytest_lambda_ml.analysis.wording import money
 from pytest_lambda_ml.campaign.estimate import Interval, quotas
 
@@ -41,14 +41,7 @@ def render_dry_run(
 ) -> str:
     """The whole text, lines no longer than ``width`` where the cell ids leave it that."""
     output = io.StringIO()
-    console = Console(
-        file=output,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        markup=False,
-    )
+    console = plain_console(output, width=width, color=color)
     console.print(_table(estimates))
     cost = _sum(estimates, lambda each: each.cost_usd)
     makespan = _sum(estimates, lambda each: each.makespan_s)

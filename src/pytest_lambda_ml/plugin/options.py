@@ -18,6 +18,9 @@ __all__ = ["SETTINGS", "check_access", "check_outside", "pytest_addoption", "pyt
 
 SETTINGS = pytest.StashKey[Settings]()
 
+ON_AWS_ONLY = ("aws_profile", "role", "bucket", "repository")
+"""Options that a session on this machine has no use for."""
+
 MARKER = (
     "lambda_matrix(experiment, algorithm, engine, memory_mb, concurrency, batch_size, "
     "invocations, timeout_s, ephemeral_mb): the cells that a Lambda benchmark measures"
@@ -99,9 +102,6 @@ def _check_folders(settings: Settings) -> None:
         else:
             continue
         raise pytest.UsageError(f"{settings.place(name)}: {why}; name another, or mend that one")
-
-
-ON_AWS_ONLY = ("aws_profile", "role", "bucket", "repository")
 
 
 def _check_used(settings: Settings) -> None:

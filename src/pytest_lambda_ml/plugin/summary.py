@@ -10,9 +10,7 @@ import io
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from pytest_lambda_ml.analysis.terminal_table import wrapped
+from pytest_lambda_ml.analysis.terminal_table import plain_console, wrapped
 from pytest_lambda_ml.plugin.summary_bill import lines_beneath
 from pytest_lambda_ml.plugin.summary_remarks import (
     best_lines,
@@ -85,14 +83,7 @@ def _algorithm(
 ) -> str:
     """One table and what has to be said about its cells, which are all trainings or none."""
     output = io.StringIO()
-    console = Console(
-        file=output,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        markup=False,
-    )
+    console = plain_console(output, width=width, color=color)
     trained = rows[0].training is not None
     best = {} if trained else best_of(rows)
     figures = training_columns(rows) if trained else CELL_FIGURES

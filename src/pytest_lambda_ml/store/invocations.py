@@ -8,7 +8,6 @@ in their names, and those of `OWN_COLUMNS`; a field added to either is a column 
 from __future__ import annotations
 
 import dataclasses
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pytest_lambda_ml.errors import RunStoreError
 from pytest_lambda_ml.measure.pricing import gb_seconds
-from pytest_lambda_ml.model import Invocation, InvocationRecord, Outcome, Report, StartType
+from pytest_lambda_ml.model import Invocation, InvocationRecord, Report
 from pytest_lambda_ml.store.plain import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from decimal import Decimal
     from pathlib import Path
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INVOCATIONS_FILE",
-    "invocation_of_row",
     "invocation_table",
     "invocations_schema",
     "write_invocations",
@@ -128,23 +126,6 @@ def invocation_table(
             for name, values in columns.items():
                 values.append(index if name == "cell" else row.get(name))
     return pa.table(columns, schema=schema)
-
-
-def invocation_of_row(row: Mapping[str, Any]) -> Invocation:
-    """The invocation that a row was made of; what is absent is not in ``row``."""
-    report: dict[str, Any] = {name: row.get(name) for name in _report_columns()}
-    record = {name: row.get(column) for column, name in _record_columns().items()}
-    told = {"schema_version": 1, "run_id": "", "memory_mb": report["memory_mb"], **record}
-    for name in ("sample_id", "request_id"):
-        told[name] = row[name]
-    return Invocation(
-        sample_id=row["sample_id"],
-        outcome=Outcome(row["outcome"]),
-        start=StartType(row["start"]) if row.get("start") else None,
-        report=Report(**report),
-        record=InvocationRecord(**{**told, "figures": json.loads(record["figures"] or "{}")}),
-        log_stream=row.get("log_stream"),
-    )
 
 
 def write_invocations(folder: Path, table: pa.Table) -> Path:
