@@ -334,6 +334,7 @@ class Provenance:
 
     ``cpu_enforced`` and ``memory_enforced`` name the mechanism (``"aws"``, ``"cgroup-v2"``,
     ``"cgroup-v1"``, ``"duty-cycle"``, ``"rss-poll"``) or are ``None`` where no limit was enforced.
+    ``dataset_sha256`` is the digest of the data's content in hex, ``None`` where nobody knows it.
     ``notes`` are sentences on what could not be measured honestly.
     """
 
@@ -347,4 +348,5 @@ class Provenance:
     dependencies: Literal["host", "package"]
     dataset: str
     weights: str | None
+    dataset_sha256: str | None = None
     notes: tuple[str, ...] = ()

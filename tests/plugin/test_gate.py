@@ -211,7 +211,9 @@ def test_the_stored_run_says_all_that_was_heard_and_how_it_was_made(project) -> 
     folder = sorted(project.root.glob(".lambda-ml/runs/*"))[0]
     told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert told["environment"]["packages"]["pytest"]
-    assert len(told["price_table"]["sha256"]) == len(told["datasets"]["emotion"]["sha256"]) == 64
+    sha256 = told["datasets"]["emotion"]["sha256"]
+    assert len(told["price_table"]["sha256"]) == len(sha256) == 64
+    assert {cell["provenance"]["dataset_sha256"] for cell in told["cells"]} == {sha256}
     assert len(told["cpu_loop_ms"]["start"]) == len(told["cpu_loop_ms"]["end"]) == 10
     entries = read_journal(folder / "journal.jsonl")
     assert entries[0]["kind"] == "session"

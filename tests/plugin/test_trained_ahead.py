@@ -50,6 +50,21 @@ def test_two_models_are_trained_at_the_same_time_and_each_once(example) -> None:
     assert (project.root / "handlers" / "log").read_text().splitlines() == ["train"] * 2
 
 
+def test_the_model_that_takes_longest_is_begun_first(example) -> None:
+    """The others share the second core meanwhile: each waits here until it has begun."""
+    files = {"test_pair.py": BENCHMARK.replace('"nowhere"', '"long"')}
+    for name in ("left", "right", "long"):
+        files |= {
+            f"handlers/{name}/handler.py": HANDLER,
+            f"handlers/{name}/requirements.txt": "",
+            f"handlers/{name}/train.py": TRAIN.replace("{other}", "long"),
+        }
+    files["handlers/long/train.py"] = TRAIN.replace("{other}", "right")
+    files["handlers/long/handler.toml"] = "training_s = 60"
+    ended = example(files).run_pytest()
+    assert ended.outcomes == {"passed": 3}, ended.text
+
+
 def test_an_engine_made_of_a_model_that_cannot_be_trained_is_left_to_its_test(example) -> None:
     """Each test says so, and nothing is made of what failed in the meantime."""
     files = {"test_engines.py": ENGINES}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from run_cells import cell, run
 
@@ -24,19 +22,21 @@ def only_row(base, new):
     return row
 
 
-OTHER_DATA = {"dataset": "file a.csv sha256:0123456789ab"}
+BUNDLED = {"dataset_sha256": "0123456789abcdef"}
+OTHER_DATA = {"dataset": "file a.csv sha256:fedcba987654", "dataset_sha256": "fedcba9876543210"}
 
 
 @pytest.mark.parametrize(
     ("provenance", "backend", "words"),
     [
-        (OTHER_DATA, "local", "other data: file a.csv sha256:0123456789ab and bundled"),
+        (OTHER_DATA, "local", "other data: file a.csv sha256:fedcba987654 and bundled"),
+        ({"dataset_sha256": "f" * 64}, "local", "other data: bundled, which has changed"),
         ({"region": "eu-west-1"}, "aws", "other regions: eu-west-1 and us-east-1"),
     ],
 )
 def test_other_data_and_other_regions_are_not_compared(provenance, backend, words) -> None:
     base = run("old", cell(steady(50.0), provenance=provenance), backend=backend)
-    new = run("new", cell(steady(90.0)), backend=backend)
+    new = run("new", cell(steady(90.0), provenance=BUNDLED), backend=backend)
     comparison = compare_runs(base, new, COST)
     assert [(row.verdict, row.reason) for row in comparison.rows] == [(Verdict.INCOMPARABLE, words)]
     assert comparison.compared == comparison.regressions == ()
@@ -46,45 +46,18 @@ def test_other_data_and_other_regions_are_not_compared(provenance, backend, word
         assert f"incomparable: {words}" in text
 
 
-def test_a_file_is_known_by_what_is_in_it_and_what_is_not_known_is_no_other() -> None:
-    renamed = {"dataset": "file b.csv sha256:0123456789ab"}
-    unknown = {"dataset": "not known: imported"}
-    base = run("old", cell(steady(50.0), provenance=OTHER_DATA))
-    for provenance in (renamed, unknown):
-        assert only_row(base, run("new", cell(steady(50.0), provenance=provenance))).ratio
-
-
-def of_bundles(run_id: str, **sha256: str | None):
-    """A run of one cell that took these kinds of data from the project."""
-    datasets = {kind: {"description": "bundled", "sha256": s} for kind, s in sha256.items()}
-    made = run(run_id, cell(steady(50.0)))
-    return dataclasses.replace(made, stored={**made.stored, "datasets": datasets})
-
-
 @pytest.mark.parametrize(
-    ("olds", "news", "reason"),
+    "provenance",
     [
-        ({"emotion": "0"}, {"emotion": "1"}, "other data: the bundled emotion differ"),
-        ({"emotion": "0"}, {"emotion": "0"}, ""),
-        ({"emotion": None}, {"emotion": "1"}, ""),
-        ({"emotion": "0"}, {"emotion": None}, ""),
-        (
-            {"emotion": "0", "questions": "0"},
-            {"emotion": "1"},
-            "other data: the bundled emotion differ",
-        ),
-        (
-            {"emotion": "0", "questions": "0"},
-            {"emotion": "0", "questions": "1"},
-            "perhaps other data: the bundled questions differ, and which cells are of them",
-        ),
+        pytest.param(OTHER_DATA, id="the same file"),
+        pytest.param({**OTHER_DATA, "dataset": "file b.csv sha256:fedcba987654"}, id="renamed"),
+        pytest.param({"dataset": "not known: imported"}, id="not known"),
+        pytest.param({"dataset": "bundled"}, id="not recorded"),
     ],
 )
-def test_bundled_data_that_changed_is_other_data(olds, news, reason) -> None:
-    """What was not recorded is no change."""
-    row = only_row(of_bundles("old", **olds), of_bundles("new", **news))
-    assert row.reason.removesuffix(" is not recorded") == reason
-    assert (row.verdict is Verdict.INCOMPARABLE) == bool(reason)
+def test_data_are_known_by_what_is_in_them_and_what_is_not_known_is_no_other(provenance) -> None:
+    base = run("old", cell(steady(50.0), provenance=OTHER_DATA))
+    assert only_row(base, run("new", cell(steady(50.0), provenance=provenance))).ratio
 
 
 def test_where_prices_differ_cost_is_not_compared_and_durations_are() -> None:

@@ -132,6 +132,7 @@ def provenance(
         invocations,
         price_date="2026-11-01",
         dataset="bundled",
+        dataset_sha256=None,
         weights=None,
         parallel=parallel,
         reserved=reserved,

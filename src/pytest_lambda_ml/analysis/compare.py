@@ -74,7 +74,7 @@ def compare_runs(base: Run, new: Run, limits: Sequence[Limit] = DEFAULT_LIMITS) 
     loop = cpu_loop_ratio(base, new)
     drafts = [
         _Draft(_incomparable(name_of(key), limit, why))
-        if (why := incomparable(limit.metric, base, new, olds[key], cells))
+        if (why := incomparable(limit.metric, new, olds[key], cells))
         else _draft(name_of(key), limit, olds[key], cells)
         for key, cells in news.items()
         if key in olds

@@ -17,22 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["cpu_loop_ratio", "differences", "incomparable"]
 
-UNKNOWN = ("not known", "not recorded")
-"""How a data set is called of which nothing is known: imported, or of a run that was killed."""
-
 SAME_PRICE = 1e-3
 """Prices whose ratio is nearer to 1 than this are the same: sums were rounded."""
 
 
 def incomparable(
-    metric: str, base: Run, new: Run, olds: Sequence[RunCell], news: Sequence[RunCell]
+    metric: str, new: Run, olds: Sequence[RunCell], news: Sequence[RunCell]
 ) -> str | None:
-    """Why the metric of this cell says nothing about the change from ``base`` to ``new``."""
+    """Why the metric of this cell says nothing about the change from the old ones to run ``new``."""
     one, other = _data(olds), _data(news)
     if one and other and one.keys() != other.keys():
-        return f"other data: {_listed(one.values())} and {_listed(other.values())}"
-    if "bundled" in one and (why := _changed_bundles(base, new)):
-        return why
+        was, now = _listed(one.values()), _listed(other.values())
+        return "other data: " + (f"{was} and {now}" if was != now else f"{now}, which has changed")
     one_place, other_place = _listed(_regions(olds)), _listed(_regions(news))
     if new.backend == "aws" and one_place != other_place:
         return f"other regions: {one_place} and {other_place}"
@@ -81,36 +77,9 @@ def _loop_medians_ms(run: Run) -> list[float]:
 
 
 def _data(cells: Iterable[RunCell]) -> dict[str, str]:
-    """The cells' data sets by what they contain, as they are called; without what is not known."""
-    named = sorted({cell.provenance.dataset for cell in cells})
-    return {name.rpartition("sha256:")[2]: name for name in named if not name.startswith(UNKNOWN)}
-
-
-def _changed_bundles(base: Run, new: Run) -> str | None:
-    """What is to be said of bundled data that changed in between; cells do not say their kind.
-
-    A run that did not record a sha256 tells of no change.
-    """
-    olds, news = _bundles(base), _bundles(new)
-    kinds = sorted(olds.keys() & news.keys())
-    changed = [kind for kind in kinds if olds[kind] != news[kind]]
-    if not changed:
-        return None
-    if changed == kinds:
-        return f"other data: the bundled {_listed(changed)} differ"
-    return (
-        f"perhaps other data: the bundled {_listed(changed)} differ, and which cells are of them "
-        "is not recorded"
-    )
-
-
-def _bundles(run: Run) -> dict[str, str]:
-    """The sha256 of each kind of data that the run took from the project, where it is known."""
-    return {
-        kind: about["sha256"]
-        for kind, about in (run.stored.get("datasets") or {}).items()
-        if about.get("description") == "bundled" and about.get("sha256")
-    }
+    """What the cells' data are called, by their digests; without what has none on record."""
+    known = (cell.provenance for cell in cells)
+    return {told.dataset_sha256: told.dataset for told in known if told.dataset_sha256}
 
 
 def _regions(cells: Iterable[RunCell]) -> list[str]:

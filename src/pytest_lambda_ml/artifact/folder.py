@@ -29,6 +29,7 @@ SETTINGS: dict[str, type] = {
     "difference_ceiling": float,
     "quality_floors": dict,
     "large": str,
+    "training_s": int,
     "package": str,
 }
 """The keys of handler.toml and the type of each."""
@@ -52,7 +53,8 @@ class HandlerFolder:
 
     ``quality_floors`` are the least values, by name, that training may have measured of the model
     (see quality.json in handlers/README.md). ``large`` says what makes the algorithm too much for
-    a machine to be measured on unasked (``"2.2 GB of weights"``).
+    a machine to be measured on unasked (``"2.2 GB of weights"``). ``training_s`` is about how long
+    its training takes on one core, 0 where nobody has said: what takes long is begun first.
 
     ``package`` is what it is deployed to AWS as, one of `PACKAGE_KINDS` (``None``: what fits).
     """
@@ -69,6 +71,7 @@ class HandlerFolder:
     difference_ceiling: float | None = None
     quality_floors: Mapping[str, float] = field(default_factory=dict)
     large: str | None = None
+    training_s: int = 0
     package: str | None = None
 
     @property

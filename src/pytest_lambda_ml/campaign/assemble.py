@@ -13,13 +13,10 @@ from pytest_lambda_ml.campaign.training_result import training_of
 from pytest_lambda_ml.model import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_lambda_ml.aws.deployed_function import DeployedFunction
-    from pytest_lambda_ml.aws.message import Message
     from pytest_lambda_ml.campaign.backend import Backend
     from pytest_lambda_ml.campaign.correlate import Correlator
-    from pytest_lambda_ml.campaign.quality import ExpectedOutputs
+    from pytest_lambda_ml.campaign.load import Load
     from pytest_lambda_ml.measure.pricing import PriceTable
 
 __all__ = ["assemble_result", "stored_cell"]
@@ -28,22 +25,17 @@ __all__ = ["assemble_result", "stored_cell"]
 def assemble_result(
     backend: Backend,
     function: DeployedFunction,
-    messages: Sequence[Message],
+    load: Load,
     correlator: Correlator,
     *,
     run_id: str,
     price_table: PriceTable,
-    dataset: str,
     partial: bool,
-    expected: Sequence[ExpectedOutputs] = (),
 ) -> CellResult:
-    """The result of a cell as it stands: what has no evidence by now counts as missing.
-
-    ``expected`` are the outputs to compare with, message by message, if they are to be compared.
-    """
+    """The result of a cell as it stands: what has no evidence by now counts as missing."""
     configuration = function.configuration
     invocations = correlator.finish()
-    sizes = {message.sample_id: message.size_bytes for message in messages}
+    sizes = {message.sample_id: message.size_bytes for message in load.messages}
     figures = cell_figures(
         invocations,
         configuration,
@@ -53,7 +45,9 @@ def assemble_result(
         makespan_s=correlator.makespan_s,
         quality=compare_outputs(
             invocations,
-            dict(zip((message.sample_id for message in messages), expected, strict=False)),
+            dict(
+                zip((message.sample_id for message in load.messages), load.expected, strict=False)
+            ),
         ),
     )
     return CellResult(
@@ -67,7 +61,8 @@ def assemble_result(
             configuration,
             invocations,
             price_date=price_table.date,
-            dataset=dataset,
+            dataset=load.description,
+            dataset_sha256=load.sha256,
             weights=function.weights,
             parallel=parallel_invocations(configuration, backend.capacity_vcpu),
             reserved=function.reserved,

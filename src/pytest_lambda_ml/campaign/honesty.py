@@ -33,6 +33,7 @@ def describe_provenance(
     *,
     price_date: str,
     dataset: str,
+    dataset_sha256: str | None,
     weights: str | None,
     parallel: int,
     reserved: bool = True,
@@ -57,6 +58,7 @@ def describe_provenance(
         price_date=price_date,
         dependencies=backend.dependencies,
         dataset=dataset,
+        dataset_sha256=dataset_sha256,
         weights=weights or next((item.weights for item in records if item.weights), None),
         notes=(
             *_machine_notes(backend, configuration, parallel),

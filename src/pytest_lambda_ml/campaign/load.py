@@ -32,6 +32,12 @@ class Load:
     dataset: Dataset | None = None
     expected: Sequence[ExpectedOutputs] = ()
 
+    @property
+    def sha256(self) -> str | None:
+        """The digest of the data, if it is known before it is sent."""
+        sha256 = self.about.get("sha256")
+        return None if sha256 is None else str(sha256)
+
     @classmethod
     def of_batches(
         cls, dataset: Dataset, messages: Sequence[Message], expected: Sequence[ExpectedOutputs]

@@ -381,13 +381,11 @@ class CampaignSession:
         result = assemble_result(
             self.sites.at(function.configuration.region).backend,
             function,
-            load.messages,
+            load,
             correlator,
             run_id=self.run_id,
             price_table=self._prices,
-            dataset=load.description,
             partial=partial is not None,
-            expected=load.expected,
         )
         result = replace(result, partial_reason=partial)
         self._results.append(result)

@@ -59,7 +59,10 @@ def train_ahead(session: pytest.Session, preparation: Preparation) -> None:
 def _jobs(
     items: list[pytest.Item], preparation: Preparation
 ) -> dict[str, list[tuple[HandlerFolder, Dataset]]]:
-    """By algorithm its engines, one after the other: some are made of the reference."""
+    """By algorithm its engines, one after the other: some are made of the reference.
+
+    Those that take longest come first, so that no core is left with them at the end.
+    """
     jobs: dict[str, list[tuple[HandlerFolder, Dataset]]] = {}
     wanted = {(algorithm, engine): item for item in items for algorithm, engine in _cell_of(item)}
     for (algorithm, engine), item in wanted.items():
@@ -69,7 +72,8 @@ def _jobs(
             if not folder.large:
                 model = folder, preparation.dataset(folder.dataset)
                 jobs.setdefault(algorithm, []).append(model)
-    return jobs
+    longest_s = {name: max(folder.training_s for folder, _ in jobs[name]) for name in jobs}
+    return dict(sorted(jobs.items(), key=lambda job: -longest_s[job[0]]))
 
 
 def _cell_of(item: pytest.Item) -> list[tuple[str, str]]:
