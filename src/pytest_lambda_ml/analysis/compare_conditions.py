@@ -24,7 +24,7 @@ SAME_PRICE = 1e-3
 def incomparable(
     metric: str, new: Run, olds: Sequence[RunCell], news: Sequence[RunCell]
 ) -> str | None:
-    """Why the metric of this cell says nothing about the change from the old ones to run ``new``."""
+    """Why the metric says nothing about the change from these old cells to those of ``new``."""
     one, other = _data(olds), _data(news)
     if one and other and one.keys() != other.keys():
         was, now = _listed(one.values()), _listed(other.values())

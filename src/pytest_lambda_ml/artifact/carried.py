@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_lambda_ml.errors import HandlerError
 
-__all__ = ["carried_handlers", "fetcher_path", "wrapper_path"]
+__all__ = ["carried_handlers", "fetcher_path", "only_required_path", "wrapper_path"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -33,3 +33,8 @@ def wrapper_path() -> Path:
 def fetcher_path() -> Path:
     """The module by which wrapper.py fetches artifacts that are not in the package."""
     return carried_handlers() / "fetch_artifacts.py"
+
+
+def only_required_path() -> Path:
+    """What hides from a function on this machine what it did not ask for."""
+    return carried_handlers() / "only_required.py"

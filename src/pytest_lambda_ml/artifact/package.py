@@ -17,6 +17,7 @@ from pytest_lambda_ml.artifact.contents import WRAPPER, check_architecture, cont
 from pytest_lambda_ml.artifact.dependencies import Dependencies, install_dependencies
 from pytest_lambda_ml.artifact.folder import file_sha256
 from pytest_lambda_ml.artifact.function_image import LAYERS, build_image
+from pytest_lambda_ml.artifact.importable import hide_the_rest
 from pytest_lambda_ml.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def build_package(
 ) -> Package:
     """Package the handler's files, the artifacts and wrapper.py; the same content once.
 
-    Without a ``target`` that is all, for an endpoint that runs handlers by the interpreter here.
+    Without a ``target`` that is all, for an endpoint that runs handlers by the interpreter here,
+    and what hides from them the distributions that requirements.txt does not ask for.
     With one, the dependencies come in as wheels for it, with byte code as far as there is room, and
     Lambda's limits hold: artifacts that a zip has no room for are to go to S3
     (``external_artifacts``), and what is larger still becomes an image where handler.toml says
@@ -118,7 +120,8 @@ def build_package(
     with tempfile.TemporaryDirectory(prefix="lambda-ml-") as temporary:
         contents = gather(folder, artifacts, Path(temporary))
         if target is None:
-            return _zip(folder, contents.entries, cache_dir, contents.weights)
+            entries = contents.entries | hide_the_rest(folder, Path(temporary))
+            return _zip(folder, entries, cache_dir, contents.weights)
         check_architecture(subject, contents.artifacts, target)
         dependencies = install_dependencies(folder, target, cache_dir)
         _check_names(subject, contents, dependencies)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_outcomes", "check_quality", "parse_allow", "reason_of"]
 
+NO_MODULE = "No module named"
 SHOWN = 5
 """How many invocations of each outcome a failure names."""
 
@@ -97,6 +98,8 @@ def _sentence(result: CellResult, outcome: Outcome) -> str:
     more = f", and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
     reasons = dict.fromkeys(reason for each in those if (reason := reason_of(each)))
     told = "".join(f"\n    {reason}" for reason in list(reasons)[:SHOWN])
+    if result.provenance.dependencies == "host" and NO_MODULE in told:
+        told += "\n    (a function has what its requirements.txt asks for, here as on AWS)"
     return f"{result.outcomes.count(outcome)} {outcome.value}: {shown}{more}{told}"
 
 
