@@ -3,6 +3,9 @@
 
 PYTHON   ?= python3
 PIP_ARGS ?=
+# Tests wait much of their time, for functions and for each other's processes: make test WORKERS=0
+# has one after the other, with its output as it comes.
+WORKERS  ?= 2
 VENV     := .venv
 BIN      := $(VENV)/bin
 INSTALL  := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
@@ -13,7 +16,7 @@ bench: $(VENV)/bench
 	$(BIN)/pytest benchmarks/ --benchmark-autosave $(BENCH_ARGS)
 
 test: $(VENV)/test lint
-	$(BIN)/pytest $(TEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TEST_ARGS)
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from wheel_shop import WheelShop
 from pytest_lambda_ml.artifact import Target, build_package, byte_code, find_handler, sizes
 from pytest_lambda_ml.artifact.archive import Entry
 from pytest_lambda_ml.artifact.byte_code import compile_modules, find_compiler, within
+from pytest_lambda_ml.artifact.importable import HIDING
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = sys.implementation.cache_tag
@@ -181,5 +182,5 @@ def test_what_there_is_no_room_for_is_left_out_package_by_package(tmp_path):
 
 def test_a_package_for_the_interpreter_here_has_no_byte_code(build):
     package = build(target=None)
-    assert contents(package).keys() == {"handler.py", "wrapper.py"}
+    assert contents(package).keys() == {"handler.py", "wrapper.py", *HIDING}
     assert package.notes == ()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lambda_ml.artifact import build_package, check_requirements, find_handler, train
+from pytest_lambda_ml.artifact.importable import HIDING
 from pytest_lambda_ml.artifact.target import Target
 from pytest_lambda_ml.errors import ArtifactError, HandlerError, UnsupportedError
 
@@ -135,7 +136,7 @@ def test_included_files_are_packed_beside_the_handlers_and_sources_are_not(site,
     package = build_package(fast(site), artifacts, tmp_path / "cache")
     with zipfile.ZipFile(package.zip_path) as archive:
         names = archive.namelist()
-    assert names == ["handler.py", "shared_code.py", "small.txt", "wrapper.py"]
+    assert names == ["handler.py", "shared_code.py", *HIDING, "small.txt", "wrapper.py"]
 
 
 def test_a_folder_to_include_is_looked_for_beside_the_handler_then_among_the_carried(site):

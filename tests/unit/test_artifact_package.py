@@ -15,6 +15,7 @@ import pytest
 
 from pytest_lambda_ml.artifact import build_package, find_handler
 from pytest_lambda_ml.artifact.carried import wrapper_path
+from pytest_lambda_ml.artifact.importable import HIDING
 from pytest_lambda_ml.errors import ArtifactError
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,7 @@ def test_wrapper_handler_and_artifacts_lie_side_by_side(folder, artifacts, tmp_p
             "handler.py",
             "model.bin",
             "model/small.json",
+            *HIDING,
             "words/stop.txt",
             "wrapper.py",
         ]
@@ -167,4 +169,4 @@ def test_an_installed_wheel_carries_handlers_and_words(tmp_path):
         **run,
     )
     with zipfile.ZipFile(result.stdout.strip()) as archive:
-        assert archive.namelist() == ["handler.py", "wrapper.py"]
+        assert archive.namelist() == ["handler.py", *HIDING, "wrapper.py"]

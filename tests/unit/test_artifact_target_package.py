@@ -17,6 +17,7 @@ from pytest_lambda_ml.artifact import (
     find_handler,
     sizes,
 )
+from pytest_lambda_ml.artifact.importable import HIDING
 from pytest_lambda_ml.errors import ArtifactError, HandlerError
 
 X86, ARM = Target(architecture="x86_64"), Target(architecture="arm64")
@@ -78,7 +79,7 @@ def test_dependencies_lie_beside_handler_and_wrapper(build):
 
 def test_without_a_target_dependencies_are_left_to_the_host(build):
     package = build(target=None)
-    assert entries(package).keys() == {"handler.py", "wrapper.py"}
+    assert entries(package).keys() == {"handler.py", "wrapper.py", *HIDING}
     assert (package.target, package.dependencies) == (None, "host")
 
 

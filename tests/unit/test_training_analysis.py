@@ -100,7 +100,8 @@ def test_a_stored_training_is_read_back_and_an_older_run_has_none(tmp_path: Path
     assert read.cells[0].training == cells[0].training
     assert read.cells[0].figures.cost_total.s3_usd == Decimal("0.0004321")
     assert read.cells[1].training is None
-    told = CliRunner().invoke(cli, ["recommend", str(folder), "--dir", str(tmp_path)])
+    wide = CliRunner(env={"COLUMNS": "140"})
+    told = wide.invoke(cli, ["recommend", str(folder), "--dir", str(tmp_path)])
     assert f"Nothing is recommended of trainings: {NAME}-reference-512-4-1" in told.output
 
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from pytest_lambda_ml.artifact.folder import HandlerFolder
 
-__all__ = ["hide_the_rest", "importable_modules"]
+__all__ = ["HIDING", "hide_the_rest", "importable_modules"]
 
 RUNTIME = ("awslambdaric", "boto3")
 """What Lambda's own Python brings: its runtime client and the SDK."""
+HIDING = ("sitecustomize.py", "sitecustomize.txt")
+"""The files that hide the rest: what Python imports first of all, and its list of modules."""
 
 
 def hide_the_rest(folder: HandlerFolder, temporary: Path) -> dict[str, Entry]:
@@ -33,9 +35,10 @@ def hide_the_rest(folder: HandlerFolder, temporary: Path) -> dict[str, Entry]:
     modules = importable_modules(read_requirements(folder.path / "requirements.txt"))
     if modules is None:
         return {}
-    listed = temporary / "sitecustomize.txt"
-    listed.write_text("\n".join(sorted(modules)) + "\n", encoding="utf-8")
-    return {"sitecustomize.py": Entry(only_required_path()), listed.name: Entry(listed)}
+    program, listed = HIDING
+    path = temporary / listed
+    path.write_text("\n".join(sorted(modules)) + "\n", encoding="utf-8")
+    return {program: Entry(only_required_path()), listed: Entry(path)}
 
 
 def importable_modules(requirements: Iterable[Requirement]) -> frozenset[str] | None:

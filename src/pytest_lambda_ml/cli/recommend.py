@@ -76,7 +76,8 @@ def recommend(run: str, folder: Path, *, as_json: bool, **options: Any) -> None:
     if stored.backend == "local":
         beneath.append("Measured on this machine: it compares configurations, it is no AWS bill.")
     if stored.partial:
-        beneath.append(f"The run is partial: {stored.partial_reason}")
+        why = stored.partial_reason or "it did not come to its end"
+        beneath.append(f"The run is partial: {why}")
     for line in beneath:
         click.echo(wrapped(line, console.width))
 
