@@ -39,8 +39,8 @@ def test_runs_lists_what_is_stored_and_how_it_ended(tmp_path) -> None:
     heading, *lines = (" ".join(line.split()) for line in got.output.splitlines())
     assert heading.startswith("run time")
     assert lines == [
-        "aaaaaaaa 2026-01-01 12:00:00 eu-west-1 2 1,400 $0.0250 abcdef01+ whole",
-        "bbbbbbbb 2026-01-01 12:00:00 local 2 1,400 $0.0250 partial (interrupted)",
+        "aaaaaaaa 2026-01-01 12:00:00 eu-west-1 2 1,400 $0.025 abcdef01+ whole",
+        "bbbbbbbb 2026-01-01 12:00:00 local 2 1,400 $0.025 partial (interrupted)",
         "cccccccc 2026-01-03 12:00:00 unfinished (journal only)",
     ]
 

@@ -88,6 +88,8 @@ def test_what_cannot_be_written_is_said_before_anything_is_measured(example, opt
     assert got.returncode == pytest.ExitCode.USAGE_ERROR
     assert got.has(option, "is a file, so there can be no folder")
     assert "Traceback" not in got.text
+    listed = project.run_pytest("--collect-only", "-q", f"{option}=file/below/it")
+    assert (listed.returncode, bool(listed.ids)) == (0, True), "a list needs no place"
 
 
 @pytest.mark.parametrize(

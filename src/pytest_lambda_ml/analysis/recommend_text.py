@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_lambda_ml.analysis.recommend_more import MOST_INVOCATIONS
-from pytest_lambda_ml.analysis.wording import cell_names, milliseconds, money, number, probability
+from pytest_lambda_ml.analysis.wording import (
+    cell_names,
+    milliseconds,
+    money,
+    number,
+    percent,
+    probability,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_ml.analysis.recommendation import (
@@ -90,7 +97,7 @@ def sentences(told: Recommendation) -> list[str]:
         ),
         (
             f"{money(choice.usd_per_month)} a month ({money(choice.usd_per_1k_items)} per 1,000 "
-            f"items, {choice.cold_share:.2%} cold starts); {regret_text(told)}"
+            f"items, {percent(choice.cold_share, 2)} cold starts); {regret_text(told)}"
         ),
         (
             f"an answer takes {milliseconds(choice.answer_ms_mean)} on average, cold starts "
@@ -138,7 +145,7 @@ def rule_text(told: Recommendation) -> str:
 def more_lines(told: Recommendation) -> list[str]:
     """Where to measure more when the samples do not decide, and what is too close in any case."""
     names = _names(told)
-    wanted = f"{told.question.confidence:.0%}".replace("%", " %")
+    wanted = percent(told.question.confidence)
     asked = [] if told.decided else [each for each in told.more if each.invocations]
     close = [each for each in told.more if each.close]
     too_many = [each for each in told.more if each.invocations is None and not each.close]

@@ -20,6 +20,7 @@ __all__ = [
     "milliseconds",
     "money",
     "number",
+    "percent",
     "probability",
     "run_line",
 ]
@@ -69,7 +70,12 @@ def probability(value: float) -> str:
     """In percent; what was drawn is never called certain or impossible."""
     if value >= 0.995:
         return "> 99 %"
-    return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+    return "< 1 %" if value < 0.01 else percent(value)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share of one in percent."""
+    return f"{share:.{digits}%}".replace("%", " %")
 
 
 def run_line(run: Run) -> str:

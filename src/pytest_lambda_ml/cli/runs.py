@@ -71,8 +71,10 @@ def _time(stamp: str) -> str:
 
 
 def _cost(cells: list[Mapping[str, Any]]) -> str:
+    from pytest_lambda_ml.analysis.wording import money
+
     try:
-        return f"${sum(Decimal(cell['cost_usd_total']) for cell in cells):.4f}"
+        return money(sum((Decimal(cell["cost_usd_total"]) for cell in cells), Decimal()))
     except (InvalidOperation, TypeError):
         return ""
 

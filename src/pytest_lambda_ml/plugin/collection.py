@@ -126,7 +126,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=deselected)
     found.selected = len(kept)
     if found.selected:
-        check_outside(config.stash[SETTINGS])
+        check_outside(config.stash[SETTINGS], listing=config.getoption("collectonly"))
         default_columns(config)
         measuring = [item for item in ours if item.nodeid in kept]
         _check_publisher(config, measuring)

@@ -60,15 +60,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(gate, "lambda-ml-gate")
 
 
-def check_outside(settings: Settings) -> None:
+def check_outside(settings: Settings, *, listing: bool = False) -> None:
     """Check what needs a look at files: done once it is known that a test will use them.
 
+    ``listing`` is set where tests are only listed, so that nothing is going to be written.
     Raises UsageError naming the option, the value and what is legal.
     """
     from pytest_lambda_ml.plugin.report import check_report
 
     check_report(settings)
-    _check_folders(settings)
+    if not listing:
+        _check_folders(settings)
     _check_used(settings)
     _check_images(settings)
     for kind, path in settings.datasets.items():
