@@ -35,6 +35,7 @@ def result(*outcomes: Outcome, published: int | None = None):
         configuration=SimpleNamespace(cell_id="svm-reference-512-4-100"),
         outcomes=Outcomes(published=published or len(outcomes), **counts),
         invocations=tuple(invocations),
+        provenance=SimpleNamespace(dependencies="host"),
     )
 
 
